@@ -1,0 +1,1 @@
+"""The formats by name. Adding one is one file and one line here."""

@@ -1,0 +1,141 @@
+"""The store protocol: what all workers and replicas must agree on, in a handful of methods.
+
+A store decides a *group* of charges in one transaction, in order. It holds no plaintext, no
+token and no context, and its callers trust nothing but what these docstrings promise. Every
+implementation must pass `tests/store/contract.py`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+BUCKETS = 60
+"""A window is counted in this many buckets; the one being filled is the sixty-first, so that
+no interval of the window's length ever holds more than the ceiling."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """At most `ceiling` in any `window` seconds, for one `scope` (a client, or one of its end
+    users). `name` is the configured one: ``reveal.hour``, ``people.day``."""
+
+    scope: str
+    name: str
+    window: int
+    ceiling: int
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """What one request costs.
+
+    `items` are charged against each of `limits`; the distinct `persons` against each of
+    `people`. With a `request_id` the charge is deduplicated for ten minutes per principal.
+    """
+
+    principal: str
+    end_user: str | None
+    items: int
+    limits: tuple[Limit, ...]
+    persons: frozenset[bytes] = frozenset()
+    people: tuple[Limit, ...] = ()
+    request_id: str | None = None
+    fingerprint: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`code` None: admitted. Else the refusal's code: ``request_id_reused``, ``locked``,
+    ``budget_exhausted`` (with the `limit` that stopped it and `retry_after` seconds), or
+    ``store_unavailable`` while the state is halted."""
+
+    code: str | None = None
+    limit: str | None = None
+    retry_after: int | None = None
+    duplicate: bool = False
+    """Admitted without a new charge: the same request was charged before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far a writer's record has come, kept in the store beside the counters."""
+
+    writer: str
+    durable: int
+    """The last sequence known to be on disk."""
+    digest: str
+    """The record's hash there, in hex."""
+    charged: int = 0
+    """The last sequence whose charge is in this store (set by the store itself)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """A charge found in the record that the store has lost: it counts at its own time."""
+
+    at: float
+    charge: Charge
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the store knows of itself."""
+
+    epoch: str
+    """Random, made when the store was created."""
+    halted: str | None
+    """Why reveals are stopped until an operator says so; None while all is well."""
+    generation: int
+    """The highest keyset generation that has been served."""
+    marks: dict[str, Mark]
+
+
+class Store(Protocol):
+    """All methods raise `vault.errors.Refusal` (``store_unavailable``) when the store cannot
+    do what they promise; nothing is half done then."""
+
+    async def commit(self, group: Sequence[Charge], mark: Mark, now: float) -> list[Verdict]:
+        """Decide each charge of the group, in order, in one transaction.
+
+        For each: request id, then lock, then limits, then people; one that does not fit is
+        refused whole and charges nothing. Sets `mark` with ``charged = mark.durable + number
+        admitted``. Time never runs backwards: the later of `now` and the latest time seen.
+        """
+        ...
+
+    async def lease(self, limits: Sequence[Limit], items: int, share: int, now: float) -> int:
+        """Charge up to `share` and at least `items` at once against all `limits`; returns how
+        much was granted. Raises Refusal ``budget_exhausted`` when not even `items` fit."""
+        ...
+
+    async def give_back(self, limits: Sequence[Limit], items: int, leased_at: float) -> None:
+        """Return the unused part of a lease to the buckets it was charged to."""
+        ...
+
+    async def replay(self, writer: str, charges: Sequence[Replay], charged: int) -> None:
+        """Count charges the store has lost (ceilings are not asked), and set the mark."""
+        ...
+
+    async def state(self) -> State: ...
+
+    async def set_mark(self, mark: Mark) -> None:
+        """Note how far a writer's record is durable (`charged` is left as it is)."""
+        ...
+
+    async def halt(self, reason: str) -> None:
+        """Stop reveals: every later commit is refused until `resume`."""
+        ...
+
+    async def resume(self) -> None: ...
+
+    async def raise_generation(self, generation: int) -> int:
+        """Keep the highest keyset generation; returns the highest one known before."""
+        ...
+
+    async def lock(self, principal: str, end_user: str | None, reason: str) -> None:
+        """Refuse every later charge of the principal (or of one end user of it)."""
+        ...
+
+    async def unlock(self, principal: str, end_user: str | None) -> bool: ...
+
+    async def close(self) -> None: ...
