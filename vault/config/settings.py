@@ -1,29 +1,36 @@
-"""Files and environment -> frozen, typed settings. Every default stands here."""
+"""The settings' shape. Every default of Jeton stands here, and nowhere else."""
 
 from datetime import date
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
 Operation = Literal["tokenise", "detokenise", "mask", "match"]
 HOUR, DAY = 3_600, 86_400
 
+Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
+"""0: any free port."""
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=2**40)]
+Ceiling = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
+"""No limit is infinite: ten million million a day is beyond what any machine answers."""
+
 
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
-    port: int = 8200
-    workers: int = 1
-    max_items: int = 10_000
-    max_body: int = 8 * 1024 * 1024
-    max_headers: int = 16 * 1024
-    body_timeout: float = 10.0
-    header_timeout: float = 10.0
-    keep_alive_timeout: float = 75.0
-    shutdown_timeout: float = 20.0
-    max_in_flight: int = 512
+    port: Port = 8200
+    workers: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
+    max_items: Count = 10_000
+    max_body: Count = 8 * 1024 * 1024
+    max_headers: Count = 16 * 1024
+    body_timeout: Seconds = 10.0
+    header_timeout: Seconds = 10.0
+    keep_alive_timeout: Seconds = 75.0
+    shutdown_timeout: Seconds = 20.0
+    max_in_flight: Count = 512
     metrics_host: str | None = None
-    metrics_port: int | None = None
+    metrics_port: Port | None = None
     """/metrics at an address of its own; None: beside the rest."""
 
 
@@ -38,12 +45,12 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     folder: Path = Path("audit")
-    retention_days: int = 365
-    segment_bytes: int = 256 * 1024 * 1024
-    checkpoint_seconds: float = 60.0
-    reserve_bytes: int = 64 * 1024 * 1024
+    retention_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 365
+    segment_bytes: Count = 256 * 1024 * 1024
+    checkpoint_seconds: Seconds = 60.0
+    reserve_bytes: Annotated[int, msgspec.Meta(ge=0, le=2**50)] = 64 * 1024 * 1024
     """Below this much free space only reveals are still recorded."""
-    alarm_bytes: int = 1024 * 1024 * 1024
+    alarm_bytes: Annotated[int, msgspec.Meta(ge=0, le=2**50)] = 1024 * 1024 * 1024
     """Below this much free space the log and the metrics raise an alarm."""
 
 
@@ -52,7 +59,7 @@ class Transformation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     method: Literal["fpe"] = "fpe"
     key_id: str | None = None
     """The stable name that keys are derived from; None: the transformation's name."""
-    key_version: int = 1
+    key_version: Count = 1
     """For formats with a single key slot: the version their tokens are pinned to."""
     context: Literal["required", "optional", "none"] | None = None
     """None: as the format ships (`required` for dates, else `optional`)."""
@@ -61,16 +68,19 @@ class Transformation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     band: Literal["safe", "official", "none"] | None = None
     wrong_key: Literal["refuse", "keep"] | None = None
     alphabet: str | None = None
-    min_length: int | None = None
-    max_length: int | None = None
-    keep_first: int | None = None
-    keep_last: int | None = None
+    min_length: Count | None = None
+    max_length: Count | None = None
+    keep_first: Annotated[int, msgspec.Meta(ge=0, le=256)] | None = None
+    keep_last: Annotated[int, msgspec.Meta(ge=0, le=256)] | None = None
 
 
 class Credential(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sha256: str
+    """The credential's SHA-256 in hex: the credential itself is kept nowhere."""
     expires: date | None = None
+    """Good to the end of this day, UTC."""
     networks: tuple[str, ...] = ()
+    """The CIDR networks it may come from; none: from anywhere."""
 
 
 class Grant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -80,8 +90,8 @@ class Grant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    hour: int | None = None
-    day: int | None = None
+    hour: Ceiling | None = None
+    day: Ceiling | None = None
 
 
 class EndUserLimits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -128,3 +138,4 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     transformations: dict[str, Transformation] = {}
     clients: dict[str, Client] = {}
     development: bool = False
+    """Throw-away keys, loopback only; every answer says so."""

@@ -1,0 +1,49 @@
+"""Files and environment -> frozen, typed settings, judged whole before anything starts.
+
+`settings` has the shape and every default, `reading` turns a TOML file and the environment
+into it, `checks` holds the rules that no single key can break alone.
+"""
+
+from vault.config.checks import NAME, PURPOSE
+from vault.config.reading import load, read
+from vault.config.settings import (
+    DAY,
+    DEFAULT_LIMITS,
+    HOUR,
+    Audit,
+    Client,
+    Credential,
+    EndUserLimits,
+    Grant,
+    Keys,
+    Limits,
+    Operation,
+    Server,
+    Settings,
+    StoreSettings,
+    Transformation,
+    Window,
+)
+
+__all__ = [
+    "DAY",
+    "DEFAULT_LIMITS",
+    "HOUR",
+    "NAME",
+    "PURPOSE",
+    "Audit",
+    "Client",
+    "Credential",
+    "EndUserLimits",
+    "Grant",
+    "Keys",
+    "Limits",
+    "Operation",
+    "Server",
+    "Settings",
+    "StoreSettings",
+    "Transformation",
+    "Window",
+    "load",
+    "read",
+]

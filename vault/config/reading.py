@@ -1,0 +1,131 @@
+"""A TOML file and the environment -> `Settings`, or one error that lists all that is wrong."""
+
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec import inspect
+
+from vault.config.checks import disagreements
+from vault.config.settings import Settings
+from vault.config.shape import Problem, misfits, nearest
+from vault.errors import SetUpError
+
+PREFIX = "JETON__"
+FROM_ENVIRONMENT = {
+    "SERVER__HOST": "server.host",
+    "SERVER__PORT": "server.port",
+    "SERVER__WORKERS": "server.workers",
+    "SERVER__METRICS_HOST": "server.metrics_host",
+    "SERVER__METRICS_PORT": "server.metrics_port",
+    "KEYS__KEYSET": "keys.keyset",
+    "KEYS__KEK": "keys.kek",
+    "STORE__URL": "store.url",
+    "AUDIT__FOLDER": "audit.folder",
+}
+"""Addresses, paths and secrets. Whoever sets a process's environment must not thereby decide
+who may do what: that takes a reviewed file."""
+
+_NUMBERS = {"server.port", "server.workers", "server.metrics_port"}
+_SHAPE = inspect.type_info(Settings)
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Settings:
+    """Read and judge the file at `path`, with `environ` laid over it.
+
+    Raises SetUpError: the file cannot be read, is no TOML (with the line), or breaks rules
+    (every dotted key that does, and what is expected there).
+    """
+    try:
+        text = path.read_bytes().decode()
+    except FileNotFoundError:
+        reason = "does not exist; `jeton init` writes a configuration"
+        raise _unusable(str(path), reason) from None
+    except OSError as error:
+        raise _unusable(str(path), f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise _unusable(str(path), "is not UTF-8 text") from None
+    return read(text, path.absolute().parent, environ, str(path))
+
+
+def read(
+    text: str, folder: Path, environ: Mapping[str, str], origin: str = "the configuration"
+) -> Settings:
+    """`load` for text that is in hand: relative paths, the environment's too, start in
+    `folder`. Raises SetUpError, whose message begins with `origin`."""
+    raw = _parse(text, origin)
+    names = _lay_over(raw, environ)
+    _stop_at(misfits(raw, _SHAPE), names, origin)
+    settings = msgspec.convert(raw, Settings, dec_hook=lambda _, text: Path(text))
+    _stop_at(disagreements(settings), names, origin)
+    return _anchored(settings, folder)
+
+
+def _parse(text: str, origin: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _unusable(origin, f"is not valid TOML: {error}") from None
+    except (ValueError, RecursionError):  # a number of 5,000 digits; brackets without end
+        raise _unusable(origin, "is not valid TOML: a value is too large or deep") from None
+
+
+def _unusable(origin: str, reason: str) -> SetUpError:
+    return SetUpError(f"{origin} {reason}")
+
+
+def _lay_over(raw: dict[str, Any], environ: Mapping[str, str]) -> dict[str, str]:
+    """Puts the environment's settings into `raw`; returns which variable set which key."""
+    names: dict[str, str] = {}
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX):
+            continue
+        dotted = FROM_ENVIRONMENT.get(variable.removeprefix(PREFIX))
+        if dotted is None:
+            raise SetUpError(_not_from_environment(variable))
+        section, _, key = dotted.partition(".")
+        text = environ[variable]
+        table = raw.setdefault(section, {})
+        if isinstance(table, dict):  # else the shape's check says what it should be
+            number = dotted in _NUMBERS and text.isascii() and text.isdigit() and len(text) < 10
+            table[key] = int(text) if number else text
+            names[dotted] = variable
+    return names
+
+
+def _not_from_environment(variable: str) -> str:
+    right = nearest(variable, (PREFIX + name for name in FROM_ENVIRONMENT))
+    return (
+        f"{variable} may not be set: the environment sets addresses, paths and secrets; who may "
+        "do what comes from the reviewed file alone"
+        + (f" (did you mean {right}?)" if right else "")
+    )
+
+
+def _stop_at(problems: Iterator[Problem], names: Mapping[str, str], origin: str) -> None:
+    lines = [
+        f"  {at}{f' (set by {names[at]})' if at in names else ''}: {text}" for at, text in problems
+    ]
+    if lines:
+        raise SetUpError("\n".join([f"{origin} cannot be used:", *lines]))
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """All relative paths, shipped ones and those inside addresses too, start in `folder`."""
+    replace = msgspec.structs.replace
+    keys, store, audit = settings.keys, settings.store, settings.audit
+    return replace(
+        settings,
+        keys=replace(
+            keys, keyset=folder / keys.keyset, kek=_anchored_address(keys.kek, "file:", folder)
+        ),
+        store=replace(store, url=_anchored_address(store.url, "sqlite:", folder)),
+        audit=replace(audit, folder=folder / audit.folder),
+    )
+
+
+def _anchored_address(address: str, scheme: str, folder: Path) -> str:
+    path = address.removeprefix(scheme)
+    return address if path == address or not path else f"{scheme}{folder / path}"
