@@ -1,22 +1,34 @@
 """The one way through: authorise, compute, settle, answer.
 
 Nothing else calls access, engine and ledger, so no disclosure can miss its grant, its charge
-or its record.
+or its record. Tokenise is charged before it is computed; a disclosure is computed first,
+because its charge and its record name the persons, and leaves only once both are durable.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
+from vault.access.grants import Access, Allowance
+from vault.audit.entry import Disclosure
 from vault.config import Operation
+from vault.engine.context import Contexts, context_at
+from vault.engine.outcome import ItemFailure, Outcome
+from vault.engine.persons import Persons
+from vault.engine.transformation import Transformation
+from vault.errors import InvalidValue, Refusal
+from vault.ledger.ledger import Ledger
+from vault.store.base import Charge
 
+__all__ = ["Answer", "Call", "ItemFailure", "Service"]
 
-@dataclass(frozen=True, slots=True)
-class ItemFailure:
-    """One failed item of a batch: its place, its stable code, and words without the value."""
+OFF_LOOP = 1_000
+"""Batches from this size on are computed in a worker thread, so that small calls do not wait
+for them: AES and numpy release the interpreter's lock."""
 
-    index: int
-    code: str
-    detail: str
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -32,7 +44,7 @@ class Call:
     transformation: str
     principal: str
     items: Sequence[str]
-    contexts: str | Sequence[str | None] | None = None
+    contexts: Contexts = None
     candidates: Sequence[str] | None = None
     purpose: str | None = None
     end_user: str | None = None
@@ -46,8 +58,141 @@ class Call:
 
 @dataclass(slots=True)
 class Answer:
-    """As many results as items, None where one failed; `receipt` for reveals."""
+    """As many results as items, None where one failed; `receipt` for disclosures."""
 
-    results: list[str | None] | list[bool | None]
+    results: Sequence[str | bool | None]
     errors: list[ItemFailure] = field(default_factory=list)
     receipt: str | None = None
+
+
+@dataclass(slots=True)
+class _Disclosed:
+    """What a disclosure would answer, and whom it is about."""
+
+    results: Sequence[str | bool | None]
+    errors: list[ItemFailure]
+    persons: list[bytes]
+
+
+class Service:
+    """All operations on values and tokens, for authenticated principals."""
+
+    def __init__(
+        self,
+        transformations: Mapping[str, Transformation],
+        access: Access,
+        ledger: Ledger,
+        persons: Persons,
+        pool: Executor,
+    ) -> None:
+        self.transformations = transformations
+        self._access = access
+        self._ledger = ledger
+        self._persons = persons
+        self._pool = pool
+
+    async def perform(self, call: Call) -> Answer:
+        """Answer a call, or raise Refusal with nothing answered and nothing disclosed."""
+        transformation = self.transformations.get(call.transformation)
+        if transformation is None:
+            raise Refusal("unknown_transformation", "no transformation has this name")
+        if call.contexts is not None and transformation.context == "none":
+            raise Refusal("malformed_request", "this transformation takes no context")
+        try:
+            allowance = self._access.authorise(
+                call.principal, call.operation, call.transformation, call.purpose, call.end_user
+            )
+            if not call.items:
+                return Answer([])
+            if call.operation == "tokenise":
+                return await self._tokenise(call, transformation, allowance)
+            return await self._disclose(call, transformation, allowance)
+        except Refusal as refusal:
+            self._ledger.refused(call.principal, refusal.code)
+            raise
+
+    async def _tokenise(
+        self, call: Call, transformation: Transformation, allowance: Allowance
+    ) -> Answer:
+        count = len(call.items)
+        if not self._ledger.spend_now(allowance.limits, count):
+            await self._ledger.spend(allowance.limits, count)
+        outcome = await self._compute(
+            count, lambda: transformation.tokenise(call.items, call.contexts)
+        )
+        failures = outcome.failures() if outcome.errors else []
+        self._ledger.tokenised(call.principal, transformation.name, count, len(failures))
+        return Answer(outcome.texts, failures)
+
+    async def _disclose(
+        self, call: Call, transformation: Transformation, allowance: Allowance
+    ) -> Answer:
+        disclosed = await self._compute(
+            len(call.items), lambda: self._disclosure(call, transformation)
+        )
+        persons = frozenset(disclosed.persons)
+        charge = Charge(
+            principal=call.principal,
+            end_user=call.end_user,
+            items=len(call.items),
+            limits=allowance.limits,
+            persons=persons,
+            people=allowance.people,
+            request_id=call.request_id if call.request_id_sent else None,
+            fingerprint=call.fingerprint,
+        )
+        receipt = await self._ledger.settle(charge, _entry(call, disclosed, persons))
+        return Answer(disclosed.results, disclosed.errors, str(receipt))
+
+    async def _compute(self, count: int, work: Callable[[], T]) -> T:
+        if count < OFF_LOOP:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    def _disclosure(self, call: Call, transformation: Transformation) -> _Disclosed:
+        values = transformation.detokenise(call.items, call.contexts)
+        persons = [
+            self._persons.of(transformation, value, context_at(call.contexts, index))
+            for index, value in enumerate(values.texts)
+            if value is not None
+        ]
+        results: Sequence[str | bool | None] = values.texts
+        if call.operation == "mask":
+            results = [None if v is None else transformation.mask(v) for v in values.texts]
+        elif call.operation == "match":
+            results = _matches(transformation, values, call.candidates or ())
+        return _Disclosed(results, values.failures(), persons)
+
+
+def _matches(
+    transformation: Transformation, values: Outcome, candidates: Sequence[str]
+) -> list[bool | None]:
+    """Compare value by value; a candidate that is no value fails its item."""
+    results: list[bool | None] = [None] * len(values.texts)
+    for index, (value, candidate) in enumerate(zip(values.texts, candidates, strict=True)):
+        if value is None:
+            continue
+        try:
+            results[index] = transformation.matches(value, candidate)
+        except InvalidValue as error:
+            values.fail(index, error)
+    return results
+
+
+def _entry(call: Call, disclosed: _Disclosed, persons: frozenset[bytes]) -> Disclosure:
+    return Disclosure(
+        principal=call.principal,
+        credential=call.credential,
+        source=call.source,
+        operation=call.operation,
+        transformation=call.transformation,
+        purpose=call.purpose,
+        end_user=call.end_user,
+        request_id=call.request_id,
+        items=len(call.items),
+        failed=len(disclosed.errors),
+        persons=sorted(person.hex() for person in persons),
+        matched=sum(1 for r in disclosed.results if r is True)
+        if call.operation == "match"
+        else None,
+    )

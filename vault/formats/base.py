@@ -8,7 +8,7 @@ token room. Formats know nothing of keys, slots or contexts: they translate.
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,8 @@ Cells = NDArray[np.uint8]
 
 Ranks = NDArray[np.uint64]
 Flags = NDArray[np.bool_]
+
+ContextRule = Literal["required", "optional", "none"]
 
 FLOOR = 1_000_000
 """The least domain FF1 may permute (SP 800-38G revision 1, section 5.1)."""
@@ -116,6 +118,9 @@ class Format(Protocol):
     slots: int
     """How many key slots every kind has room for; 1 pins the key version."""
     columns: Columns | None
+    context: ContextRule
+    """What a transformation of this format asks for where its configuration says nothing:
+    `required` where a value alone is too easily guessed (birth dates)."""
 
     def domain(self, kind: int) -> Domain:
         """The domain of a kind that `read_value` or `read_token` returned."""

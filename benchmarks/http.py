@@ -1,0 +1,191 @@
+"""The service over HTTP beside a bare ASGI callable on the same server, interleaved in one run.
+
+    python -m benchmarks.http [--rounds 5] [--seconds 4]
+
+The server has one core, `wrk` the other. Prints medians and the ratio to bare, round by round,
+since absolute figures of a shared machine mean little.
+"""
+
+import argparse
+import json
+import os
+import re
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.population import nirs
+
+SERVER_CORE, LOAD_CORE = "0", "1"
+SCRIPT = """
+wrk.method = "POST"
+wrk.headers["Content-Type"] = "application/json"
+wrk.headers["Authorization"] = "Bearer " .. os.getenv("CREDENTIAL")
+local purpose = os.getenv("PURPOSE")
+if purpose ~= "" then wrk.headers["Jeton-Purpose"] = purpose end
+local bodies = {}
+for line in io.lines(os.getenv("BODIES")) do bodies[#bodies + 1] = line end
+local at = 0
+request = function()
+  at = at % #bodies + 1
+  return wrk.format(nil, nil, nil, bodies[at])
+end
+done = function(summary) io.write(string.format("non-2xx: %d\\n", summary.errors.status)) end
+"""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One kind of load: `per_request` values in each request."""
+
+    name: str
+    path: str
+    bodies: list[str]
+    connections: int
+    credential: str
+    purpose: str = ""
+    per_request: int = 1
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@contextmanager
+def server(command: list[str], ready: str) -> Iterator[None]:
+    """A server process on its core; ended at the end."""
+    process = subprocess.Popen(["taskset", "-c", SERVER_CORE, *command], stderr=subprocess.DEVNULL)
+    try:
+        _await(ready, process)
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _await(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise SystemExit(f"the server ended with {process.returncode}")
+        try:
+            urllib.request.urlopen(url, timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    raise SystemExit("the server did not become ready")
+
+
+def wrk(url: str, work: Work, seconds: float, folder: Path) -> float:
+    """Requests a second; ends the run if an answer is not 2xx."""
+    script, bodies = folder / "load.lua", folder / f"{work.name.replace(' ', '-')}.txt"
+    script.write_text(SCRIPT)
+    bodies.write_text("\n".join(work.bodies) + "\n")
+    environment = os.environ | {
+        "BODIES": str(bodies),
+        "CREDENTIAL": work.credential,
+        "PURPOSE": work.purpose,
+    }
+    command = ["taskset", "-c", LOAD_CORE, "wrk", "-t1", f"-c{work.connections}"]
+    command += [f"-d{seconds:g}s", "-s", str(script), url + work.path]
+    out = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    found = re.search(r"Requests/sec:\s+([\d.]+)", out)
+    if found is None or "non-2xx: 0" not in out:
+        raise SystemExit(f"{work.name}: the load failed:\n{out}")
+    return float(found.group(1))
+
+
+def set_up(folder: Path) -> tuple[Path, dict[str, str]]:
+    """A fresh vault whose clients may spend what a benchmark spends."""
+    out = subprocess.check_output([sys.executable, "-m", "vault", "init", "--json", str(folder)])
+    config = Path(json.loads(out)["config"])
+    credentials: dict[str, str] = {}
+    grants = {
+        "bench-in": ["--grant", "tokenise:fr-nir"],
+        "bench-out": ["--grant", "detokenise:fr-nir:benchmark"],
+    }
+    for name, grant in grants.items():
+        limits: list[str] = []
+        for key in ("tokenise.hour", "tokenise.day", "reveal.hour", "reveal.day", "people.day"):
+            limits += ["--limit", f"{key}=100000000000"]
+        command = [sys.executable, "-m", "vault", "clients", "add", name, "--config", str(config)]
+        added = subprocess.check_output([*command, *grant, *limits, "--json"])
+        credentials[name] = json.loads(added)["credential"]
+    return config, credentials
+
+
+def tokens_of(url: str, credential: str, values: list[str]) -> list[str]:
+    request = urllib.request.Request(
+        f"{url}/v1/tokenise/fr-nir",
+        json.dumps({"values": values}).encode(),
+        {"Content-Type": "application/json", "Authorization": f"Bearer {credential}"},
+    )
+    with urllib.request.urlopen(request) as answer:
+        tokens: list[str] = json.load(answer)["tokens"]
+        return tokens
+
+
+def works(url: str, credentials: dict[str, str]) -> list[Work]:
+    people = list(nirs(10_000, seed=7))
+    tokens = tokens_of(url, credentials["bench-in"], people)
+    single = [json.dumps({"value": nir}) for nir in people]
+    batch = [json.dumps({"values": people[at : at + 1000]}) for at in range(0, 10_000, 1000)]
+    reveal = [json.dumps({"token": token}) for token in tokens]
+    tokenise, detokenise = "/v1/tokenise/fr-nir", "/v1/detokenise/fr-nir"
+    write, read = credentials["bench-in"], credentials["bench-out"]
+    return [
+        Work("single tokenise", tokenise, single, 16, write),
+        Work("single detokenise", detokenise, reveal, 64, read, "benchmark"),
+        Work("batch of 1000", tokenise, batch, 16, write, per_request=1000),
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=4)
+    given = parser.parse_args()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        config, credentials = set_up(folder / "data")
+        bare, vault = free_port(), free_port()
+        uvicorn = [sys.executable, "-m", "uvicorn", "benchmarks.bare:app", "--no-access-log"]
+        uvicorn += ["--loop", "uvloop", "--http", "httptools", "--port", str(bare)]
+        stack.enter_context(server(uvicorn, f"http://127.0.0.1:{bare}/"))
+        serve = [sys.executable, "-m", "vault", "serve", "--config", str(config)]
+        url = f"http://127.0.0.1:{vault}"
+        stack.enter_context(server([*serve, "--port", str(vault)], f"{url}/readyz"))
+        for work in works(url, credentials):
+            report(work, f"http://127.0.0.1:{bare}", url, given.rounds, given.seconds, folder)
+
+
+def report(work: Work, bare: str, url: str, rounds: int, seconds: float, folder: Path) -> None:
+    """Interleave bare and service, print medians and the ratio of each pair."""
+    base, ours = [], []
+    for _ in range(rounds):
+        base.append(wrk(bare, work, seconds, folder))
+        ours.append(wrk(url, work, seconds, folder))
+    ratios = [a / b for a, b in zip(ours, base, strict=True)]
+    low, middle, high = min(ratios), statistics.median(ratios), max(ratios)
+    rate = statistics.median(ours)
+    print(
+        f"{work.name:20} {rate:10,.0f} requests/s  {rate * work.per_request:12,.0f} values/s  "
+        f"bare {statistics.median(base):10,.0f}  ratio {middle:.2f} ({low:.2f}-{high:.2f})"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,214 @@
+"""Vaultless tokens: a format's ranks, permuted by FF1 under the key of a slot.
+
+Two paths give the same answers: item by item, and by numpy columns for batches. The column
+path takes whatever the format's columns accept, and hands every other row to the scalar
+path, which either answers it or says what is wrong with it: so there is one place only where
+errors are made.
+"""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vault.crypto.keyset import Keyset, KeyState
+from vault.crypto.permutation import Permutation
+from vault.engine.context import Contexts, context_at, tweak, tweaks
+from vault.engine.outcome import Outcome
+from vault.errors import ItemError, NotAToken, Refusal
+from vault.formats.base import Cells, Columns, Flags, Format, Place
+
+VECTOR_FROM = 24
+"""Batches from this size on take the column path (benchmarks/engine.py shows where it wins)."""
+
+CHUNK = 4_096
+"""Rows a pass: the working set of a pass stays in the second-level cache."""
+
+Tweaks = bytes | NDArray[np.uint8]
+
+
+class Fpe:
+    """One transformation's permutations, by kind and key version.
+
+    Where the format has room for the keyset's slots, the slot of a token names its version;
+    where it has not, every token is of the pinned `key_version`.
+    """
+
+    def __init__(self, form: Format, keyset: Keyset, key_id: str, key_version: int) -> None:
+        self._format = form
+        self._keyset = keyset
+        self._key_id = key_id
+        self.pinned = key_version if form.slots < keyset.slots else None
+        self._slots = 1 if self.pinned else keyset.slots
+        self._permutations: dict[tuple[int, int], Permutation] = {}
+
+    def tokenise(self, values: Sequence[str], contexts: Contexts) -> Outcome:
+        """A token for every value, or its error.
+
+        Raises Refusal (keys_unavailable) where the key to tokenise with is not usable.
+        """
+        version = self._writing_version()
+        return self._run(values, contexts, _Tokenising(self, version))
+
+    def detokenise(self, tokens: Sequence[str], contexts: Contexts) -> Outcome:
+        """The value of every token, or its error; a wrong context is not always noticed."""
+        return self._run(tokens, contexts, _Detokenising(self))
+
+    def _run(self, items: Sequence[str], contexts: Contexts, way: "_Way") -> Outcome:
+        outcome = Outcome([None] * len(items))
+        columns = self._format.columns
+        left: Sequence[int] = range(len(items))
+        if columns is not None and len(items) >= VECTOR_FROM:
+            left = _run_columns(items, tweaks(contexts, len(items)), columns, way, outcome)
+        for index in left:
+            try:
+                outcome.texts[index] = way.one(items[index], tweak(context_at(contexts, index)))
+            except ItemError as error:
+                outcome.fail(index, error)
+        return outcome
+
+    def _writing_version(self) -> int:
+        version = self.pinned or self._keyset.primary.version
+        if self.version_of(self.slot_of(version)) != version:
+            raise Refusal("keys_unavailable", "the key version to tokenise with is not usable")
+        return version
+
+    def slot_of(self, version: int) -> int:
+        return 0 if self.pinned else (version - 1) % self._slots
+
+    def version_of(self, slot: int) -> int | None:
+        """The version whose tokens stand in a slot; None where none is usable."""
+        if slot >= self._slots:
+            return None
+        if self.pinned:
+            found = next((v for v in self._keyset.versions if v.version == self.pinned), None)
+        else:
+            found = self._keyset.in_slot(slot)
+        usable = found is not None and found.state in (KeyState.PRIMARY, KeyState.ENABLED)
+        return found.version if found is not None and usable else None
+
+    def permutation(self, kind: int, version: int) -> Permutation:
+        made = self._permutations.get((kind, version))
+        if made is None:
+            key = self._keyset.derive(version, "default", self._key_id)
+            made = Permutation(key, self._format.domain(kind))
+            self._permutations[kind, version] = made
+        return made
+
+    @property
+    def format(self) -> Format:
+        return self._format
+
+
+class _Tokenising:
+    """Values to tokens under one key version."""
+
+    def __init__(self, fpe: Fpe, version: int) -> None:
+        self._fpe, self._format = fpe, fpe.format
+        self._version, self._slot = version, fpe.slot_of(version)
+
+    def one(self, value: str, by: bytes) -> str:
+        place = self._format.read_value(value)
+        permuted = self._fpe.permutation(place.kind, self._version).encrypt(place.rank, by)
+        base = self._slot * self._format.domain(place.kind).size
+        return self._format.write_token(Place(place.kind, base + permuted, place.form))
+
+    def many(self, cells: Cells, by: Tweaks, kind: int, columns: Columns) -> tuple[Flags, Cells]:
+        good, ranks = columns.read_values(cells)
+        ranks = np.where(good, ranks, np.uint64(0))
+        ranks = self._fpe.permutation(kind, self._version).encrypt_array(ranks, by)
+        if self._slot:
+            ranks += np.uint64(self._slot * self._format.domain(kind).size)
+        return good, columns.write_tokens(ranks, cells)
+
+
+class _Detokenising:
+    """Tokens to values, each under the key version of its slot."""
+
+    def __init__(self, fpe: Fpe) -> None:
+        self._fpe, self._format = fpe, fpe.format
+
+    def one(self, token: str, by: bytes) -> str:
+        place = self._format.read_token(token)
+        slot, permuted = divmod(place.rank, self._format.domain(place.kind).size)
+        version = self._fpe.version_of(slot)
+        if version is None:
+            raise NotAToken("no usable key version stands in this token's slot")
+        rank = self._fpe.permutation(place.kind, version).decrypt(permuted, by)
+        return self._format.write_value(Place(place.kind, rank, place.form))
+
+    def many(self, cells: Cells, by: Tweaks, kind: int, columns: Columns) -> tuple[Flags, Cells]:
+        good, ranks = columns.read_tokens(cells)
+        size = np.uint64(self._format.domain(kind).size)
+        slots = np.where(good, ranks // size, np.uint64(0))
+        ranks = np.where(good, ranks - slots * size, np.uint64(0))
+        for slot in np.flatnonzero(np.bincount(slots.astype(np.int64))):
+            rows = slots == np.uint64(slot)
+            version = self._fpe.version_of(int(slot))
+            if version is None:
+                good = good & ~rows
+                continue
+            permutation = self._fpe.permutation(kind, version)
+            if rows.all():
+                ranks = permutation.decrypt_array(ranks, by)
+            else:
+                some = by if isinstance(by, bytes) else by[rows]
+                ranks[rows] = permutation.decrypt_array(ranks[rows], some)
+        written, out = columns.write_values(ranks, cells)
+        return good & written, out
+
+
+_Way = _Tokenising | _Detokenising
+
+
+def _run_columns(
+    items: Sequence[str], by: Tweaks, columns: Columns, way: _Way, outcome: Outcome
+) -> list[int]:
+    """Answer what the columns accept; returns the indexes of all other items."""
+    lengths = np.fromiter(map(len, items), np.int64, len(items))
+    left: list[int] = []
+    for width in np.flatnonzero(np.bincount(lengths)):
+        rows = np.flatnonzero(lengths == width)
+        kind = columns.kind(int(width))
+        if kind is None or len(rows) < VECTOR_FROM:
+            left += rows.tolist()
+            continue
+        for start in range(0, len(rows), CHUNK):
+            part = rows[start : start + CHUNK]
+            left += _run_chunk(items, by, part, int(width), _bound(way, kind, columns), outcome)
+    return left
+
+
+_Pass = Callable[[Cells, Tweaks], tuple[Flags, Cells]]
+
+
+def _bound(way: _Way, kind: int, columns: Columns) -> _Pass:
+    return lambda cells, by: way.many(cells, by, kind, columns)
+
+
+def _run_chunk(
+    items: Sequence[str],
+    by: Tweaks,
+    rows: NDArray[np.int64],
+    width: int,
+    run: _Pass,
+    outcome: Outcome,
+) -> list[int]:
+    first, last = int(rows[0]), int(rows[-1]) + 1
+    together = last - first == len(rows)
+    chosen = items[first:last] if together else [items[row] for row in rows]
+    # Whatever is not ASCII becomes "?", one character for one, which no codec accepts.
+    cells = np.frombuffer("".join(chosen).encode("ascii", "replace"), np.uint8)
+    cells = cells.reshape(len(rows), width)
+    if not isinstance(by, bytes):
+        by = by[first:last] if together else by[rows]
+    good, out = run(cells, by)
+    text = out.tobytes().decode("ascii", "replace")
+    texts = [text[at : at + width] for at in range(0, len(text), width)]
+    if together and good.all():
+        outcome.texts[first:last] = texts
+        return []
+    for row, fine, answer in zip(rows.tolist(), good.tolist(), texts, strict=True):
+        if fine:
+            outcome.texts[row] = answer
+    return rows[~good].tolist()  # type: ignore[no-any-return]
