@@ -1,0 +1,1 @@
+"""Load and engine benchmarks; nothing here is installed."""

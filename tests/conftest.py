@@ -1,0 +1,39 @@
+"""Fixtures and settings that all tests share."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support.service import Service
+
+# Machines that run the tests are small and busy: time says nothing about a property.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("long", settings.get_profile("default"), max_examples=10_000)
+settings.load_profile("default")
+
+
+@pytest.fixture(scope="session")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A running service as shipped, shared by the tests of a process: leave it as it is."""
+    shared = Service.create(tmp_path_factory.mktemp("service"))
+    shared.start()
+    yield shared
+    shared.stop()
+
+
+@pytest.fixture
+def new_service(tmp_path: Path) -> Iterator[Callable[[], Service]]:
+    """Makes services of the test's own, not yet started; what still runs at its end is killed."""
+    made: list[Service] = []
+
+    def create() -> Service:
+        folder = tmp_path / f"service-{len(made)}"
+        folder.mkdir()
+        made.append(Service.create(folder))
+        return made[-1]
+
+    yield create
+    for one in made:
+        one.kill()
