@@ -1,0 +1,77 @@
+# Every target does all its own set-up, in .venv beside this file; see CONTRIBUTING.md.
+#
+#   make demo    the breach, replayed on synthetic people (the README's first command)
+#   make test    all tests, with real service processes; within 10 minutes
+#   make check   lint, types, the house's import rule, unit tests; within 2 minutes
+#   make docs    the documentation, warnings are errors
+#   make bench   the figures of the README and docs, on this machine
+#   make long    `make test` with 10,000 examples a property, then `make bench`; by hand
+#   make clean   take away what the others made
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := test
+.PHONY: demo test check docs bench long wheels clean
+
+# The first Python that is new enough; `make PYTHON=...` picks another.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; \
+	done || true)
+RUN := .venv/bin/python -m
+PYTEST := $(RUN) pytest -n 2
+
+demo: .venv/installed
+	@.venv/bin/jeton demo
+
+test: .venv/installed
+	$(PYTEST)
+
+check: .venv/installed
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	.venv/bin/lint-imports
+	$(PYTEST) -m "not system and not breach and not slow"
+
+docs: .venv/installed
+	$(RUN) sphinx -W --keep-going -q -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
+
+bench: .venv/installed
+	$(RUN) benchmarks.engine
+	$(RUN) benchmarks.http
+
+long: .venv/installed
+	$(PYTEST) --hypothesis-profile=long --timeout=3600
+	$(MAKE) bench
+
+wheels: .venv/installed
+	$(RUN) pip wheel --quiet --no-deps --build-constraint constraints.txt -w dist . ./sdk
+	@ls dist/*.whl
+
+clean:
+	rm -rf .venv dist build htmlcov docs/_build .coverage* .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .hypothesis .import_linter_cache
+
+# Installed anew when what is asked for changes, or the clone moved; otherwise no network.
+ifneq ($(shell cat .venv/installed 2>/dev/null),$(CURDIR))
+.PHONY: .venv/installed
+endif
+.venv/installed: pyproject.toml sdk/pyproject.toml constraints.txt
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Jeton needs Python 3.11 or newer; python3 here is" \
+			"$$(python3 --version 2>&1 || echo missing)." >&2; \
+		echo "Install one, or name it: make PYTHON=/path/to/python3.11" >&2; exit 2; fi
+	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+		if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+			echo "installing python3-venv" >&2; apt-get update -qq; \
+			DEBIAN_FRONTEND=noninteractive apt-get install -y -qq python3-venv >/dev/null; \
+		else \
+			echo "This Python cannot make virtual environments. On Debian and Ubuntu:" >&2; \
+			echo "    sudo apt-get install python3-venv" >&2; exit 2; fi; }
+	@echo "setting up .venv (once, a minute or two)" >&2
+	@[ "$$(cat .venv/installed 2>/dev/null)" = "$$(pwd -P)" ] || "$(PYTHON)" -m venv --clear .venv
+	@$(RUN) pip install --quiet --disable-pip-version-check --upgrade -c constraints.txt pip
+	@$(RUN) pip install --quiet -c constraints.txt --build-constraint constraints.txt \
+		--group dev -e . -e ./sdk
+	@pwd -P > .venv/installed
