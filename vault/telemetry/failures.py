@@ -37,7 +37,7 @@ def class_name(kind: type) -> str:
     for ancestor in kind.__mro__:
         module = sys.modules.get(ancestor.__module__)
         if module is not None and vars(module).get(ancestor.__name__) is ancestor:
-            return ancestor.__name__
+            return str(ancestor.__name__)
     return "object"
 
 

@@ -1,0 +1,246 @@
+"""What Prometheus is told: how much, how fast, how full; labels are configured names only.
+
+Counting must not be felt on the hot path, and a prometheus-client counter costs a lock each
+time, so requests are tallied in plain integers and handed over by `flush`, once a second and
+before a scrape. Several worker processes count into files in ``PROMETHEUS_MULTIPROC_DIR``,
+which must be set before prometheus-client is imported; a scrape of any of them adds up all.
+"""
+
+import os
+import time
+from bisect import bisect_left
+from collections.abc import Iterable
+from typing import Final
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+import vault
+from vault.telemetry.vocabulary import CODES, LIMITS, OPERATIONS
+
+OTHER: Final = "other"
+"""The label of whatever is not configured: nobody can make a label by asking for it."""
+
+FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+LATENCIES: Final = (
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0,
+)  # fmt: skip
+SYNCS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0)
+GROUPS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512)
+
+disable_created_metrics()  # type: ignore[no-untyped-call]
+
+
+class _Latency(Histogram):
+    """A histogram that takes in many observations at once."""
+
+    def absorb(self, counts: list[int], seconds: float) -> None:
+        """`counts` has one number a bucket, not added up; `seconds` is their sum."""
+        self._sum.inc(seconds)
+        for bucket, count in zip(self._buckets, counts, strict=True):
+            if count:
+                bucket.inc(count)
+
+
+class _Tally:
+    """What was counted of one operation, transformation and code since the last flush."""
+
+    __slots__ = ("failed", "items", "latencies", "requests", "seconds")
+
+    def __init__(self) -> None:
+        self.requests = self.items = self.failed = 0
+        self.seconds = 0.0
+        self.latencies = [0] * (len(LATENCIES) + 1)
+
+
+class Metrics:
+    """All of a worker's numbers, on a registry of their own.
+
+    `request` and `in_flight` belong to the event loop's thread; the rest may be called from
+    any. Names that are not configured count as ``other``.
+    """
+
+    in_flight: int
+    """Requests that were let in and not yet answered: the service counts it up and down."""
+
+    def __init__(
+        self,
+        transformations: Iterable[str] = (),
+        clients: Iterable[str] = (),
+        development: bool = False,
+    ) -> None:
+        self.in_flight = 0
+        self._names = frozenset(transformations)
+        self._clients = frozenset(clients)
+        self._tallies: dict[tuple[str, str, str], _Tally] = {}
+        self._registry = CollectorRegistry()
+        self._make_request_metrics()
+        self._make_guard_metrics()
+        self._make_record_metrics()
+        self._make_process_metrics()
+        self._info.labels(vault.__version__).set(1)
+        self._development.set(int(development))
+
+    def know(self, transformations: Iterable[str], clients: Iterable[str]) -> None:
+        """The names of a configuration that was reloaded."""
+        self._names, self._clients = frozenset(transformations), frozenset(clients)
+
+    # The hot path ------------------------------------------------------------------------
+
+    def request(
+        self,
+        operation: str,
+        transformation: str,
+        code: str,
+        items: int,
+        seconds: float,
+        failed: int = 0,
+    ) -> None:
+        """An answered request: `code` is ``ok`` or a refusal's; `failed` items of `items`."""
+        key = (operation, transformation, code)
+        tally = self._tallies.get(key)
+        if tally is None:
+            tally = self._tallies.setdefault(self._labels(*key), _Tally())
+        tally.requests += 1
+        tally.items += items
+        tally.failed += failed
+        tally.seconds += seconds
+        tally.latencies[bisect_left(LATENCIES, seconds)] += 1
+
+    # The rest ----------------------------------------------------------------------------
+
+    def revealed(self, operation: str, persons: int) -> None:
+        """An admitted reveal, mask or match of so many distinct persons."""
+        self._persons.labels(_listed(operation, OPERATIONS)).inc(persons)
+
+    def refused_budget(self, client: str, limit: str) -> None:
+        self._budget.labels(_listed(client, self._clients), _listed(limit, LIMITS)).inc()
+
+    def unauthenticated(self) -> None:
+        self._unauthenticated.inc()
+
+    def group(self, size: int, sync_seconds: float) -> None:
+        """A group of the ledger: how many charges shared it, how long its fdatasync took."""
+        self._group.observe(size)
+        self._sync.observe(sync_seconds)
+
+    def store_error(self) -> None:
+        self._store_errors.inc()
+
+    def record_failure(self) -> None:
+        self._record_failures.inc()
+
+    def record_space(self, free_bytes: int, alarm: bool) -> None:
+        self._free.set(free_bytes)
+        self._alarm.set(int(alarm))
+
+    def reloaded(self, ok: bool) -> None:
+        self._reloads.labels("ok" if ok else "failed").inc()
+        if ok:
+            self._loaded_at.set(time.time())
+
+    def flush(self) -> None:
+        """Hand the tallies over. Call it once a second, and at the end of a worker."""
+        tallies, self._tallies = self._tallies, {}
+        for (operation, transformation, code), tally in tallies.items():
+            self._requests.labels(operation, transformation, code).inc(tally.requests)
+            self._items.labels(operation, transformation).inc(tally.items)
+            self._failed.labels(operation, transformation).inc(tally.failed)
+            self._latency.labels(operation).absorb(tally.latencies, tally.seconds)
+        self._in_flight.set(self.in_flight)
+
+    def render(self) -> tuple[bytes, str]:
+        """The body and the content type of ``/metrics``: all workers' where they share a folder."""
+        self.flush()
+        registry = self._registry
+        if folder := os.environ.get(FOLDER):
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]
+        return generate_latest(registry), CONTENT_TYPE_LATEST
+
+    def _labels(self, operation: str, transformation: str, code: str) -> tuple[str, str, str]:
+        return (
+            _listed(operation, OPERATIONS),
+            _listed(transformation, self._names),
+            _listed(code, CODES),
+        )
+
+    # The metrics themselves --------------------------------------------------------------
+
+    def _make_request_metrics(self) -> None:
+        of = ("operation", "transformation")
+        self._requests = self._counter("requests", "Requests by outcome.", *of, "code")
+        self._items = self._counter("items", "Items of requests.", *of)
+        self._failed = self._counter("failed_items", "Items that failed by themselves.", *of)
+        self._latency = _Latency(
+            "jeton_request_seconds",
+            "From the whole request read to the answer ready.",
+            ("operation",),
+            buckets=LATENCIES,
+            registry=self._registry,
+        )
+        self._in_flight = self._gauge("in_flight", "Requests not yet answered.", mode="livesum")
+
+    def _make_guard_metrics(self) -> None:
+        self._persons = self._counter("persons", "Distinct persons of a request.", "operation")
+        self._budget = self._counter(
+            "budget_refusals", "Refused because a limit was reached.", "client", "limit"
+        )
+        self._unauthenticated = self._counter("unauthenticated", "Requests answered with 401.")
+
+    def _make_record_metrics(self) -> None:
+        self._group = self._histogram("ledger_group_size", "Charges in one commit.", GROUPS)
+        self._sync = self._histogram("record_sync_seconds", "One fdatasync.", SYNCS)
+        self._store_errors = self._counter("store_errors", "Failed calls of the store.")
+        self._record_failures = self._counter("record_failures", "Failed writes of the record.")
+        self._free = self._gauge("record_free_bytes", "Room left for the record.", mode="livemin")
+        self._alarm = self._gauge(
+            "record_space_alarm", "1: less room than audit.alarm_bytes.", mode="livemax"
+        )
+
+    def _make_process_metrics(self) -> None:
+        self._reloads = self._counter("config_reloads", "Reloads by outcome.", "outcome")
+        self._loaded_at = self._gauge(
+            "config_loaded_at_seconds", "When the configuration was last loaded.", mode="livemin"
+        )
+        self._info = self._gauge("build_info", "Always 1.", "version", mode="livemax")
+        self._development = self._gauge(
+            "development", "1: throw-away keys, not for real data.", mode="livemax"
+        )
+        ProcessCollector(registry=self._registry)
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(f"jeton_{name}", text, labels, registry=self._registry)
+
+    def _gauge(self, name: str, text: str, *labels: str, mode: str) -> Gauge:
+        return Gauge(
+            f"jeton_{name}",
+            text,
+            labels,
+            registry=self._registry,
+            multiprocess_mode=mode,  # type: ignore[arg-type] # one of its literals
+        )
+
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
+        return Histogram(f"jeton_{name}", text, buckets=buckets, registry=self._registry)
+
+
+def forget_worker(pid: int) -> None:
+    """A worker ended: its gauges no longer count. For the supervisor, where there is a folder."""
+    if folder := os.environ.get(FOLDER):
+        mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]
+
+
+def _listed(name: str, known: frozenset[str]) -> str:
+    return name if name in known else OTHER
