@@ -67,21 +67,22 @@ def read_chain(chain: Path, after: int = 0, since: float | None = None) -> Itera
             began = first_time(following) if since is not None else None
             if began is not None and since is not None and began < since:
                 continue
-        for entry in _sealed(path):
-            if entry.seq > after:
-                yield entry
+        yield from (entry for entry in _sealed(path, after) if entry.seq > after)
 
 
-def _sealed(path: Path) -> Iterator[Entry]:
+def _sealed(path: Path, after: int) -> Iterator[Entry]:
+    """Only groups that reach beyond `after` are decoded."""
     group: list[bytes] = []
     with path.open("rb") as file:
         next(file, b"")
         for line in file:
             if not line.startswith(SEAL_START):
                 group.append(line)
-            elif line.endswith(b"\n"):
+                continue
+            seal = read_seal(line)
+            if seal is not None and seal.last > after:
                 yield from map(decode, group)
-                group.clear()
+            group.clear()
 
 
 def tail_at(chain: Path, sequence: int) -> Tail | None:

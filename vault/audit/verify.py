@@ -156,6 +156,7 @@ class _Walk:
     def _groups(self, lines: Iterator[bytes]) -> int:
         hashed, expected, pending = start_hash(self._tail.digest), self._tail.sequence + 1, 0
         doubts: list[Finding] = []  # of a group that counts once it is sealed
+        began = (self._line + 1, self._offset)
         for line in lines:
             if not line.endswith(b"\n"):
                 return pending + len(line)
@@ -163,10 +164,11 @@ class _Walk:
                 for doubt in doubts:
                     self._report.add(doubt)
                 self._report.entries += max(0, expected - 1 - self._tail.sequence)
-                self._seal(line, expected, hashed.hexdigest())
+                self._seal(line, expected, hashed.hexdigest(), began)
                 hashed = start_hash(self._tail.digest)
                 expected, pending = self._tail.sequence + 1, 0
                 doubts.clear()
+                began = (self._line + 2, self._offset + len(line))
             else:
                 hashed.update(line)
                 pending += len(line)
@@ -186,7 +188,7 @@ class _Walk:
             doubts.append(self._finding("missing_sequence", words, sequence))
         return sequence + 1
 
-    def _seal(self, line: bytes, expected: int, digest: str) -> None:
+    def _seal(self, line: bytes, expected: int, digest: str, began: tuple[int, int]) -> None:
         """Hold a group against its seal and the outside; go on from what the seal says."""
         seal = read_seal(line)
         if seal is None:
@@ -200,7 +202,8 @@ class _Walk:
             self._find("missing_sequence", words, seal.first)
         if seal.hash != digest and seal.previous == self._tail.digest:
             words = f"entries {seal.first} to {seal.last} are not what was sealed"
-            self._find("edited", words, seal.first)
+            file, (row, offset) = self._file, began
+            self._report.add(Finding("edited", words, self._writer, file, row, offset, seal.first))
         first, self._tail = self._tail.sequence + 1, Tail(seal.last, seal.hash)
         self._hold(first, self._tail)
 

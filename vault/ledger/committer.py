@@ -1,0 +1,202 @@
+"""The group commit: one store transaction, one `fdatasync`, many answers.
+
+While one group is being made durable the next one gathers. A group is decided in order by
+the store, its admitted requests are numbered, written and synced, and only then answered.
+The order is charge, record, answer: a crash between may charge for nothing, and forgets
+nothing. Where the record fails nobody of the group is answered, and the numbers are used
+again.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import msgspec
+
+from vault.audit.entry import Disclosure, Entry, Event, Receipt
+from vault.audit.writer import AuditUnavailable, RecordWriter
+from vault.errors import Refusal
+from vault.store.base import Charge, Mark, Store, Verdict
+
+GROUP = 512
+"""The most requests decided and written together: bounds the wait of the first of them."""
+
+Tell = Callable[[str, Mapping[str, str | int | float]], None]
+"""Telemetry's ear: the name of what happened and its facts, which never hold a value."""
+
+
+def tell_nobody(name: str, facts: Mapping[str, str | int | float]) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    """`charge` None: entries that cost nothing (events, aggregates); else one entry."""
+
+    charge: Charge | None
+    entries: Sequence[Entry]
+    answer: asyncio.Future[Receipt]
+
+
+class Committer:
+    """One a worker process: the only one that commits charges and writes the record."""
+
+    def __init__(
+        self, store: Store, record: RecordWriter, clock: Callable[[], float], tell: Tell
+    ) -> None:
+        self._store = store
+        self._record = record
+        self._clock = clock
+        self._tell = tell
+        self._queue: deque[_Waiting] = deque()
+        self._idle: asyncio.Future[None] | None = None
+        self._closing = False
+        self._task: asyncio.Task[None] | None = None
+        self._disk = ThreadPoolExecutor(1, "record")
+        self._charged = record.tail.sequence
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="committer")
+
+    @property
+    def mark(self) -> Mark:
+        tail = self._record.tail
+        return Mark(self._record.name, tail.sequence, tail.digest, self._charged)
+
+    def settle(self, charge: Charge, entry: Disclosure) -> asyncio.Future[Receipt]:
+        """The answer may be cancelled at any time: what was not yet charged is then dropped."""
+        return self._put(_Waiting(charge, (entry,), _future()))
+
+    def write(self, entries: Sequence[Entry]) -> asyncio.Future[Receipt]:
+        """Record what costs nothing, one entry or more; the receipt is the last entry's."""
+        return self._put(_Waiting(None, entries, _future()))
+
+    async def close(self) -> None:
+        """Settle what is queued, take nothing more."""
+        self._closing = True
+        self._wake()
+        if self._task is not None:
+            await self._task
+        self._disk.shutdown()
+
+    def _put(self, waiting: _Waiting) -> asyncio.Future[Receipt]:
+        if self._closing:
+            waiting.answer.set_exception(Refusal("overloaded", "shutting down", 1))
+        else:
+            self._queue.append(waiting)
+            self._wake()
+        return waiting.answer
+
+    def _wake(self) -> None:
+        if self._idle is not None and not self._idle.done():
+            self._idle.set_result(None)
+
+    async def _run(self) -> None:
+        while True:
+            if not self._queue:
+                if self._closing:
+                    return
+                self._idle = asyncio.get_running_loop().create_future()
+                await self._idle
+            await self._commit(self._next_group())
+
+    def _next_group(self) -> list[_Waiting]:
+        group: list[_Waiting] = []
+        while self._queue and len(group) < GROUP:
+            waiting = self._queue.popleft()
+            if not waiting.answer.done():
+                group.append(waiting)
+        return group
+
+    async def _commit(self, group: list[_Waiting]) -> None:
+        try:
+            await self._try_the_record()
+            now = self._clock()
+            admitted = await self._charge(group, now)
+            await self._write(admitted, now)
+        except Refusal as refusal:
+            _fail(group, refusal)
+        except Exception as error:  # noqa: BLE001 - a bug must not stop all later reveals
+            self._tell("ledger_failed", {"error": type(error).__name__})
+            _fail(group, Refusal("internal", "the ledger failed"))
+
+    async def _try_the_record(self) -> None:
+        """After a failure nothing is charged until the record takes an entry again."""
+        trouble = self._record.trouble
+        if trouble is None:
+            return
+        await self._append([Event(name="resumed", detail={"after": trouble})], self._clock())
+        self._tell("record_resumed", {})
+
+    async def _charge(self, group: list[_Waiting], now: float) -> list[_Waiting]:
+        """Those to be written, charged ones first, so that `Mark.charged` counts them."""
+        paying = [waiting for waiting in group if waiting.charge is not None]
+        free = [waiting for waiting in group if waiting.charge is None]
+        if not paying:
+            return free
+        charges = [waiting.charge for waiting in paying if waiting.charge is not None]
+        verdicts = await self._store.commit(charges, self.mark, now)
+        admitted: list[_Waiting] = []
+        for waiting, verdict in zip(paying, verdicts, strict=True):
+            if verdict.code is not None:
+                if not waiting.answer.done():
+                    waiting.answer.set_exception(refusal_of(verdict))
+                continue
+            if verdict.duplicate:
+                waiting.entries = [
+                    msgspec.structs.replace(entry, duplicate=True) for entry in waiting.entries
+                ]
+            admitted.append(waiting)
+        self._charged = self._record.tail.sequence + len(admitted)
+        return admitted + free
+
+    async def _write(self, admitted: list[_Waiting], now: float) -> None:
+        entries = [entry for waiting in admitted for entry in waiting.entries]
+        if not entries:
+            return
+        receipts = await self._append(entries, now)
+        at = 0
+        for waiting in admitted:
+            at += len(waiting.entries)
+            if not waiting.answer.done():
+                waiting.answer.set_result(receipts[at - 1])
+
+    async def _append(self, entries: Sequence[Entry], now: float) -> list[Receipt]:
+        group = self._record.prepare(entries, now)
+        loop = asyncio.get_running_loop()
+        told = self._record.trouble
+        try:
+            return await loop.run_in_executor(self._disk, self._record.write, group)
+        except AuditUnavailable:
+            if self._record.trouble != told:
+                self._tell("record_unavailable", {"reason": self._record.trouble or ""})
+            raise
+
+
+def _future() -> "asyncio.Future[Receipt]":
+    return asyncio.get_running_loop().create_future()
+
+
+def _fail(group: list[_Waiting], refusal: Refusal) -> None:
+    for waiting in group:
+        if not waiting.answer.done():  # an exception each: they grow a traceback each
+            again = Refusal(refusal.code, refusal.detail, refusal.retry_after)
+            waiting.answer.set_exception(again)
+
+
+_WORDS = {
+    "request_id_reused": "this request id was used for another request",
+    "locked": "this caller is locked until an operator unlocks it",
+    "store_unavailable": "reveals are stopped until an operator accepts the state",
+}
+
+
+def refusal_of(verdict: Verdict) -> Refusal:
+    """What a store's refusal says to the caller: the limit's name, never what was sent."""
+    code = verdict.code or "internal"
+    if code == "budget_exhausted":
+        words = f"{verdict.limit} would be overspent: wait, or send fewer items"
+        return Refusal(code, words, verdict.retry_after)
+    after = verdict.retry_after or (60 if code == "store_unavailable" else None)
+    return Refusal(code, _WORDS.get(code, "the request was refused"), after)

@@ -1,0 +1,163 @@
+"""The ledger: every disclosure is charged, recorded durably, and then only answered."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+
+from vault.audit.checkpoint import Checkpoints
+from vault.audit.entry import Detail, Disclosure, Event, Receipt
+from vault.audit.group import Tail
+from vault.audit.segment import chains
+from vault.audit.writer import DamagedError, RecordWriter
+from vault.config import Audit
+from vault.errors import Refusal
+from vault.ledger.aggregates import Aggregates
+from vault.ledger.committer import Committer, Tell, tell_nobody
+from vault.ledger.lease import Leases
+from vault.ledger.maintenance import Maintenance, Parts
+from vault.store.base import Charge, Mark, Store
+
+
+class Ledger:
+    """One worker's; made by `vault.ledger.recovery.open_ledger`, then `start`, at last `close`."""
+
+    def __init__(
+        self,
+        settings: Audit,
+        store: Store,
+        record: RecordWriter,
+        checkpoints: Checkpoints,
+        *,
+        generation: int,
+        epoch: str,
+        clock: Callable[[], float],
+        tell: Tell = tell_nobody,
+    ) -> None:
+        self._store = store
+        self._record = record
+        self._checkpoints = checkpoints
+        self._folder = settings.folder
+        self._committer = Committer(store, record, clock, tell)
+        self._leases = Leases(store, clock)
+        self._aggregates = Aggregates(clock)
+        self.maintenance = Maintenance(
+            Parts(
+                settings=settings,
+                store=store,
+                record=record,
+                checkpoints=checkpoints,
+                committer=self._committer,
+                leases=self._leases,
+                aggregates=self._aggregates,
+                clock=clock,
+                tell=tell,
+                generation=generation,
+                epoch=epoch,
+            )
+        )
+        self.spend_now = self._leases.spend_now
+        self.spend = self._leases.spend
+        self.tokenised = self._aggregates.tokenised
+        self.refused = self._aggregates.refused
+
+    @property
+    def writer(self) -> str:
+        """The name of this worker's chain."""
+        return self._record.name
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the record could not be written the last time; None while all is well."""
+        return self._record.trouble
+
+    async def start(self) -> None:
+        """Begin to settle. Raises Refusal where the start cannot be recorded."""
+        self._committer.start()
+        await self.maintenance.checkpoint()  # before the first entry: a record has checkpoints
+        await self.event("start")
+        self.maintenance.start()
+
+    async def close(self) -> None:
+        """Settle what is queued, give back what is leased, sign, and leave the chain."""
+        await self.maintenance.stop()
+        for duty in (self.maintenance.flush, self._leases.close):
+            await _at_best(duty())
+        await _at_best(self._stop_event())
+        await self._committer.close()
+        for duty in (self.maintenance.mark, self.maintenance.checkpoint):
+            await _at_best(duty())
+        self._record.close()
+
+    async def settle(self, charge: Charge, disclosure: Disclosure) -> Receipt:
+        """Charge and record a disclosure; once this returns it may be answered.
+
+        Cancelling the call loses nothing: what the store has charged is recorded. Raises
+        Refusal: request_id_reused, locked, budget_exhausted, store_unavailable,
+        audit_unavailable; then nothing may be answered. The service counts it (`refused`).
+        """
+        return await self._committer.settle(charge, disclosure)
+
+    async def event(self, name: str, detail: Detail | None = None) -> Receipt:
+        """Record an event. Raises Refusal (audit_unavailable)."""
+        return await self._committer.write([Event(name=name, detail=detail or {})])
+
+    async def lock(self, principal: str, end_user: str | None, reason: str) -> None:
+        """Refuse every later charge of the principal, or of one of its end users."""
+        await self._store.lock(principal, end_user, reason)
+        await self._on_record("lock", principal, end_user, reason)
+
+    async def unlock(self, principal: str, end_user: str | None) -> bool:
+        """False where it was not locked."""
+        await self._on_record("unlock", principal, end_user, None)
+        return await self._store.unlock(principal, end_user)
+
+    async def accept_state(self, reason: str) -> None:
+        """An operator says that store and record may go on as they are: reveals resume.
+
+        Raises Refusal where that cannot be recorded, OSError.
+        """
+        state = await self._store.state()
+        detail: Detail = {"reason": reason, "epoch": state.epoch, "halted": state.halted}
+        await self.event("state_accepted", detail)
+        for mark in await asyncio.to_thread(self._tails, state.marks):
+            await self._store.set_mark(mark)
+        await self._store.resume()
+        await self.maintenance.checkpoint()
+
+    def _tails(self, marks: dict[str, Mark]) -> list[Mark]:
+        """Where the chains really are; those of other live writers are theirs to tell."""
+        found: list[Mark] = []
+        folders = {chain.name: chain for chain in chains(self._folder)}
+        for writer in marks.keys() | folders.keys():
+            if writer == self.writer:
+                tail = self._record.tail
+            elif writer not in folders:
+                tail = Tail(0, "")
+            else:
+                try:
+                    other = RecordWriter.take(folders[writer])
+                except DamagedError:
+                    continue
+                if other is None:
+                    continue
+                tail = other.tail
+                other.close()
+            found.append(Mark(writer, tail.sequence, tail.digest))
+        return found
+
+    async def _on_record(
+        self, name: str, principal: str, end_user: str | None, reason: str | None
+    ) -> None:
+        detail: Detail = {"principal": principal, "end_user": end_user, "reason": reason}
+        receipt = await self.event(name, detail)
+        # This event need not be replayed: the store has it.
+        await self._store.replay(receipt.writer, (), receipt.sequence)
+
+    async def _stop_event(self) -> None:
+        await self.event("stop")
+
+
+async def _at_best(duty: Awaitable[None]) -> None:
+    """Closing goes on whatever fails: what was acknowledged is durable already."""
+    with contextlib.suppress(Refusal, OSError):
+        await duty

@@ -1,0 +1,210 @@
+"""What the ledger does once a second beside answering, and once a day.
+
+Each duty stands alone: one that fails (the store is away, the disk is full) is told to
+telemetry, tried again at the next tick, and keeps none of the others from being done.
+"""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from vault.audit.checkpoint import Checkpoints
+from vault.audit.entry import Event
+from vault.audit.group import Tail
+from vault.audit.locking import FileLock
+from vault.audit.retention import Expired, close_stale, drop, expired
+from vault.audit.segment import last_time, segments
+from vault.audit.writer import RecordWriter
+from vault.config import DAY, Audit
+from vault.errors import Refusal, SetUpError
+from vault.ledger.aggregates import Aggregates
+from vault.ledger.committer import Committer, Tell
+from vault.ledger.lease import Leases
+from vault.store.base import Mark, State, Store
+
+TICK_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the duties look after."""
+
+    settings: Audit
+    store: Store
+    record: RecordWriter
+    checkpoints: Checkpoints
+    committer: Committer
+    leases: Leases
+    aggregates: Aggregates
+    clock: Callable[[], float]
+    tell: Tell
+    generation: int
+    epoch: str
+
+
+class Maintenance:
+    """The duties of one worker; what belongs to the folder is done by one worker at a time."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._task: asyncio.Task[None] | None = None
+        self._marked: Mark | None = None
+        self._low = self._alarmed = False
+        self._retained_at = 0.0
+        self._checked_at = 0.0
+
+    def start(self) -> None:
+        self._task = asyncio.create_task(self._run(), name="ledger maintenance")
+
+    async def stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def tick(self) -> None:
+        """All duties that are due, once."""
+        await self._try("free_space", self._look_at_space)
+        await self._try("aggregates", self.flush)
+        await self._try("leases", self._parts.leases.give_back_idle)
+        await self._try("mark", self.mark)
+        await self._try("state", self._watch)
+        await self._try("retention", self._retain)
+
+    async def flush(self) -> None:
+        """Record the sums. With little room left, or none, they are kept and go on summing."""
+        parts = self._parts
+        if self._low or parts.record.trouble is not None:
+            return
+        entries = parts.aggregates.take(parts.clock())
+        if not entries:
+            return
+        try:
+            await parts.committer.write(entries)
+        except Refusal:
+            parts.aggregates.put_back(entries)
+            raise
+
+    async def mark(self) -> None:
+        """Tell the store how far the record is durable."""
+        mark = self._parts.committer.mark
+        if self._marked is None or mark.durable != self._marked.durable:
+            await self._parts.store.set_mark(mark)
+            self._marked = mark
+
+    async def checkpoint(self, within: float = 0.0, retired: dict[str, Tail] | None = None) -> None:
+        """Sign how far all chains are durable, unless it was done `within` those seconds.
+
+        Raises Refusal (store_unavailable), OSError, SetUpError.
+        """
+        parts = self._parts
+        state = await parts.store.state()
+        tails, epoch = {parts.record.name: parts.record.tail}, state.epoch
+        if state.halted is None:
+            # Other writers' files may hold what is not durable yet; their marks do not.
+            for writer, mark in state.marks.items():
+                tails.setdefault(writer, Tail(mark.durable, mark.digest))
+        else:
+            last = await asyncio.to_thread(parts.checkpoints.last)
+            epoch = last.epoch if last else epoch
+        await asyncio.to_thread(
+            parts.checkpoints.write,
+            tails,
+            parts.clock(),
+            epoch=epoch,
+            generation=parts.generation,
+            retired=retired,
+            unless_within=within,
+        )
+
+    async def _run(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            await self._try("tick", self.tick)
+
+    async def _try(self, duty: str, perform: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await perform()
+        except (Refusal, OSError, SetUpError) as error:
+            self._parts.tell("duty_failed", {"duty": duty, "error": type(error).__name__})
+
+    async def _look_at_space(self) -> None:
+        settings, tell = self._parts.settings, self._parts.tell
+        room = os.statvfs(settings.folder)
+        free = room.f_bavail * room.f_frsize
+        tell("record_space", {"free_bytes": free})
+        self._low = free < settings.reserve_bytes
+        alarming = free < settings.alarm_bytes
+        if alarming and not self._alarmed:
+            tell("space_low", {"free_bytes": free})
+        self._alarmed = alarming
+
+    async def _watch(self) -> None:
+        """Every checkpoint period: has the store been changed under us? Then sign."""
+        parts, now = self._parts, self._parts.clock()
+        every = parts.settings.checkpoint_seconds
+        if 0 <= now - self._checked_at < every:
+            return
+        self._checked_at = now
+        state = await parts.store.state()
+        await self._suspect(state)
+        await self.checkpoint(within=every * 0.9)
+
+    async def _suspect(self, state: State) -> None:
+        parts = self._parts
+        known, marked = state.marks.get(parts.record.name), self._marked
+        went_back = marked is not None and (known is None or known.durable < marked.durable)
+        if state.epoch == parts.epoch and not went_back:
+            return
+        parts.epoch, self._marked = state.epoch, None
+        if state.halted is None:
+            reason = "the store went backwards or was replaced under the running service"
+            await parts.store.halt(reason)
+            parts.tell("halted", {"reason": reason})
+            await parts.committer.write([Event(name="halted", detail={"reason": reason})])
+
+    async def _retain(self) -> None:
+        parts, now = self._parts, self._parts.clock()
+        if 0 <= now - self._retained_at < DAY:
+            return
+        self._retained_at = now
+        lock = FileLock.take(parts.settings.folder / "retention.lock")
+        if lock is None:
+            return
+        try:
+            await self.drop_expired(now - parts.settings.retention_days * DAY)
+        finally:
+            lock.release()
+
+    async def drop_expired(self, before: float) -> None:
+        """Drop whole segments that ended before that time: noted, then signed, then gone."""
+        parts = self._parts
+        folder = parts.settings.folder
+        await asyncio.to_thread(close_stale, folder, before)
+        if await asyncio.to_thread(_ended, folder / parts.record.name, before):
+            # Any entry makes our own chain begin a new segment.
+            await parts.committer.write([Event(name="retention", detail={"closed": 1})])
+        found = await asyncio.to_thread(expired, folder, before)
+        if not found:
+            return
+        await parts.committer.write([_dropping(each) for each in found])
+        await self.checkpoint(retired={each.writer: each.through for each in found})
+        for each in found:
+            await asyncio.to_thread(drop, each)
+        parts.tell("retention", {"segments": sum(len(each.paths) for each in found)})
+
+
+def _dropping(each: Expired) -> Event:
+    detail: dict[str, str | int | None] = {
+        "writer": each.writer,
+        "through": each.through.sequence,
+        "segments": len(each.paths),
+    }
+    return Event(name="retention", detail=detail)
+
+
+def _ended(chain: Path, before: float) -> bool:
+    paths = segments(chain)
+    ended = last_time(paths[-1]) if paths else None
+    return ended is not None and ended < before

@@ -1,0 +1,263 @@
+"""At start: bring the record and the store back into step, or stop reveals and say why.
+
+The record is the write-ahead log of the counters. Where the store has lost charges that the
+record knows (a crash, an older file put back), they are counted again, at their own times.
+Where one of the two went backwards further than a crash explains, reveals also stop until an
+operator accepts the state, on the record.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from vault.audit.checkpoint import Checkpoint, Checkpoints
+from vault.audit.entry import Detail, Disclosure, Entry, Event, seconds
+from vault.audit.group import Tail
+from vault.audit.locking import FileLock
+from vault.audit.reading import read_chain, tail_at
+from vault.audit.segment import chains
+from vault.audit.writer import DamagedError, RecordWriter
+from vault.config import DAY, Audit
+from vault.errors import SetUpError
+from vault.ledger.committer import Tell, tell_nobody
+from vault.ledger.ledger import Ledger
+from vault.store.base import Charge, Mark, Replay, State, Store
+
+CRASH_SECONDS = 600
+"""A store that lost older charges than this did not lose them in a crash."""
+
+CHUNK = 1_000
+
+ChargeOf = Callable[[Disclosure], Charge | None]
+"""What a recorded disclosure cost, by the configuration of today; None: nothing any more
+(the client is gone). Without a request id: the charge is counted, not deduplicated."""
+
+
+@dataclass(slots=True)
+class _Chain:
+    """One chain that nobody else is writing, as it stands."""
+
+    path: Path
+    tail: Tail
+    mark: Mark | None
+    repaired: Detail | None = None
+
+    @property
+    def charged(self) -> int:
+        return self.mark.charged if self.mark else 0
+
+    def lost(self, since: float | None = None) -> Iterator[Entry]:
+        """What the store does not know of it: charged disclosures, locks and unlocks."""
+        entries = read_chain(self.path, self.charged, since)
+        return (entry for entry in entries if _changes_store(entry))
+
+
+def _changes_store(entry: Entry) -> bool:
+    if isinstance(entry, Disclosure):
+        return not entry.duplicate
+    return isinstance(entry, Event) and entry.name in ("lock", "unlock")
+
+
+@dataclass(slots=True)
+class _Found:
+    chains: list[_Chain] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+
+async def open_ledger(
+    settings: Audit,
+    store: Store,
+    seed: bytes,
+    *,
+    generation: int,
+    charge_of: ChargeOf,
+    clock: Callable[[], float],
+    tell: Tell = tell_nobody,
+) -> Ledger:
+    """Claim a chain, recover, and make this worker's ledger (not yet started).
+
+    `seed`: the checkpoints' Ed25519 seed, 32 bytes. Raises SetUpError (another keyset, an
+    older generation, a folder that cannot be written), Refusal (store_unavailable).
+    """
+    folder = settings.folder
+    try:
+        checkpoints = Checkpoints(folder, seed)
+        lock = await asyncio.to_thread(FileLock.take, folder / "record.lock", wait=True)
+        if lock is None:
+            raise BlockingIOError("a waiting lock cannot be refused")
+        try:
+            record = await asyncio.to_thread(_claim, settings)
+            try:
+                epoch = await _recover(
+                    settings, store, record, checkpoints, generation, charge_of, clock, tell
+                )
+            except BaseException:
+                record.close()
+                raise
+        finally:
+            lock.release()
+    except OSError as error:
+        words = f"the record's folder cannot be used: {error.strerror or error}"
+        raise SetUpError(words) from error
+    return Ledger(
+        settings,
+        store,
+        record,
+        checkpoints,
+        generation=generation,
+        epoch=epoch,
+        clock=clock,
+        tell=tell,
+    )
+
+
+def _claim(settings: Audit) -> RecordWriter:
+    return RecordWriter.claim(settings.folder, segment_bytes=settings.segment_bytes)
+
+
+async def _recover(
+    settings: Audit,
+    store: Store,
+    record: RecordWriter,
+    checkpoints: Checkpoints,
+    generation: int,
+    charge_of: ChargeOf,
+    clock: Callable[[], float],
+    tell: Tell,
+) -> str:
+    """Returns the store's epoch."""
+    state, last = await store.state(), await asyncio.to_thread(checkpoints.last)
+    _check_generation(generation, state, last)
+    if await store.raise_generation(generation) > generation:
+        raise SetUpError(_OLD_KEYSET)
+    now = clock()
+    if last is None:
+        # Before the first entry: a record without checkpoints is one they were taken from.
+        await asyncio.to_thread(
+            checkpoints.write, {}, now, epoch=state.epoch, generation=generation
+        )
+    found = await asyncio.to_thread(_look, settings.folder, record, state, last, now)
+    reason = "; ".join(found.reasons)
+    if reason and state.halted is None:
+        await store.halt(reason)
+    events = [
+        Event(name="repaired", detail={"writer": chain.path.name, **chain.repaired})
+        for chain in found.chains
+        if chain.repaired
+    ]
+    for chain in found.chains:
+        replayed = await _replay(store, chain, charge_of, now)
+        if replayed:
+            events.append(
+                Event(name="replayed", detail={"writer": chain.path.name, "charges": replayed})
+            )
+    if reason:
+        events.append(Event(name="halted", detail={"reason": reason}))
+        tell("halted", {"reason": reason})
+    if events:
+        await asyncio.to_thread(record.append, events, now)
+    if not reason:
+        await _set_marks(store, found.chains, record)
+    return state.epoch
+
+
+_OLD_KEYSET = (
+    "this keyset is older than one that was served before: put the newest back "
+    "(an older generation could give old tokens to other people)"
+)
+
+
+def _check_generation(generation: int, state: State, last: Checkpoint | None) -> None:
+    if max(state.generation, last.generation if last else 0) > generation:
+        raise SetUpError(_OLD_KEYSET)
+
+
+def _look(
+    folder: Path, record: RecordWriter, state: State, last: Checkpoint | None, now: float
+) -> _Found:
+    """Repair every chain that nobody owns, and hold all against the store's marks."""
+    found = _Found()
+    if last is not None and last.epoch != state.epoch:
+        found.reasons.append("the store is not the one that the record was kept with")
+    present = set()
+    for path in chains(folder):
+        present.add(path.name)
+        chain = _take(path, record, state.marks.get(path.name), found)
+        if chain is not None:
+            found.chains.append(chain)
+            found.reasons += _doubts(chain, now)
+    for writer, mark in sorted(state.marks.items()):
+        if writer not in present and mark.durable > 0:
+            found.reasons.append(f"the record of {writer} is gone")
+    return found
+
+
+def _take(path: Path, record: RecordWriter, mark: Mark | None, found: _Found) -> _Chain | None:
+    if path.name == record.name:
+        return _Chain(path, record.tail, mark, record.repaired)
+    try:
+        other = RecordWriter.take(path)
+    except DamagedError as error:
+        found.reasons.append(f"the record is damaged: {error}")
+        return None
+    if other is None:
+        return None  # alive: it was recovered by its owner
+    other.close()
+    return _Chain(path, other.tail, mark, other.repaired)
+
+
+def _doubts(chain: _Chain, now: float) -> list[str]:
+    name, mark = chain.path.name, chain.mark
+    doubts: list[str] = []
+    if mark is not None and mark.durable > chain.tail.sequence:
+        doubts.append(f"the record of {name} ends before the store's mark: it was cut")
+    elif mark is not None and mark.durable > 0:
+        at_end = mark.durable == chain.tail.sequence
+        there = chain.tail if at_end else tail_at(chain.path, mark.durable)
+        if there is not None and there.digest != mark.digest:
+            doubts.append(f"the record of {name} is not the one the store marked")
+    oldest = next(chain.lost(), None)
+    if oldest is not None and seconds(oldest.time) < now - CRASH_SECONDS:
+        doubts.append(f"the store does not know charges of {name} that are not recent")
+    return doubts
+
+
+async def _replay(store: Store, chain: _Chain, charge_of: ChargeOf, now: float) -> int:
+    """Count what the store has lost and what still counts; returns how many charges."""
+    since, count, through = now - DAY, 0, chain.charged
+    locks: dict[tuple[str, str | None], Event] = {}
+    lost = chain.lost(since)
+    while part := await asyncio.to_thread(lambda: list(islice(lost, CHUNK))):
+        through = part[-1].seq
+        charges = [replay for replay in (_again(each, charge_of, since) for each in part) if replay]
+        locks |= {_locked(each): each for each in part if isinstance(each, Event)}
+        await store.replay(chain.path.name, charges, through)
+        count += len(charges)
+    for (principal, end_user), event in locks.items():
+        if event.name == "lock":
+            await store.lock(principal, end_user, str(event.detail.get("reason") or ""))
+        else:
+            await store.unlock(principal, end_user)
+    return count
+
+
+def _again(entry: Entry, charge_of: ChargeOf, since: float) -> Replay | None:
+    if not isinstance(entry, Disclosure):
+        return None
+    at = seconds(entry.time)
+    charge = charge_of(entry) if at >= since else None
+    return Replay(at, charge) if charge is not None else None
+
+
+def _locked(event: Event) -> tuple[str, str | None]:
+    end_user = event.detail.get("end_user")
+    return str(event.detail.get("principal")), None if end_user is None else str(end_user)
+
+
+async def _set_marks(store: Store, found: list[_Chain], record: RecordWriter) -> None:
+    for chain in found:
+        tail = record.tail if chain.path.name == record.name else chain.tail
+        if chain.mark is None or chain.mark.durable != tail.sequence:
+            await store.set_mark(Mark(chain.path.name, tail.sequence, tail.digest))
