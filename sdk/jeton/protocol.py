@@ -1,0 +1,277 @@
+"""The HTTP contract without any I/O: requests are built and answers read here.
+
+A `Call` carries all a transport needs to send, and reads the `Answer` that comes back. A
+transport (`client.py` is the synchronous one) adds the address and the credential; whatever
+it is, it sends the same bytes and understands the same answers.
+"""
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from jeton.errors import (
+    ITEM_ERRORS,
+    ItemError,
+    JetonError,
+    NoAnswer,
+    UsageError,
+    service_error,
+)
+from jeton.results import Items, Sensitive, Token, Transformation
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+Text = str | Sequence[str]
+"""One text, or one for each item of a batch."""
+
+OK = 200
+_NAME = re.compile(r"(?=.*[a-z])[a-z0-9][a-z0-9-]{0,62}")
+"""A name has a letter: a NIR or a date passed in the wrong place must not get into a URL."""
+_PURPOSE = re.compile(r"[a-z0-9-]{1,64}")
+_VISIBLE = re.compile(r"[!-~]{1,8192}")
+_CODE = re.compile(r"[a-z_]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[T_co]):
+    """One of the four: its name in the URL, the members it sends and gets, each as the single
+    and the batch form, and how one result is read (None: not what was promised)."""
+
+    name: str
+    sends: tuple[tuple[str, str], ...]
+    gets: tuple[str, str]
+    read: Callable[[object], T_co | None]
+
+
+def _token(raw: object) -> Token | None:
+    return Token(raw) if isinstance(raw, str) else None
+
+
+def _sensitive(raw: object) -> Sensitive | None:
+    return Sensitive(raw) if isinstance(raw, str) else None
+
+
+def _masked(raw: object) -> str | None:
+    return raw if isinstance(raw, str) else None
+
+
+def _match(raw: object) -> bool | None:
+    return raw if isinstance(raw, bool) else None
+
+
+TOKENISE = Operation("tokenise", (("value", "values"),), ("token", "tokens"), _token)
+DETOKENISE = Operation("detokenise", (("token", "tokens"),), ("value", "values"), _sensitive)
+MASK = Operation("mask", (("token", "tokens"),), ("masked", "masked"), _masked)
+MATCH = Operation(
+    "match", (("token", "tokens"), ("candidate", "candidates")), ("match", "matches"), _match
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back: `headers` under lower-case names. The body shows itself nowhere."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A request ready to be sent, as often as it takes: its id stays the same."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(repr=False)
+    request_id: str
+    _read: Callable[["Call[Any]", Answer, Any], T] = field(repr=False)
+
+    def read(self, answer: Answer) -> T:
+        """The result; raises ServiceError, ItemError (single calls) or NoAnswer."""
+        content = _json(answer)
+        if answer.status != OK:
+            raise _refusal(self, answer, content)
+        return self._read(self, answer, content)
+
+    def unexpected(self, what: str, status: int | None = None) -> NoAnswer:
+        return NoAnswer(what, status=status, request_id=self.request_id)
+
+
+def ask(
+    operation: Operation[T],
+    transformation: str,
+    given: Sequence[Text],
+    context: Text | None = None,
+    purpose: str | None = None,
+    on_behalf_of: str | None = None,
+) -> "Call[T | Items[T]]":
+    """The call of an operation: single where the first of `given` is a text, else a batch.
+
+    Raises UsageError, before anything is sent, for what no service could accept."""
+    if not _NAME.fullmatch(transformation):
+        raise UsageError("a transformation's name has lower-case letters, digits and hyphens")
+    headers = {"Content-Type": "application/json"}
+    if purpose is not None:
+        if not _PURPOSE.fullmatch(purpose):
+            raise UsageError("a purpose has 1 to 64 lower-case letters, digits and hyphens")
+        headers["Jeton-Purpose"] = purpose
+    if on_behalf_of is not None:
+        headers["Jeton-On-Behalf-Of"] = visible(on_behalf_of, "on_behalf_of")
+    body: dict[str, Text] = {}
+    path = f"/v1/{operation.name}/{transformation}"
+    if isinstance(given[0], str):
+        for (name, _), text in zip(operation.sends, given, strict=True):
+            body[name] = _one(text, name)
+        if context is not None:
+            body["context"] = _one(context, "context")
+        return _call("POST", path, headers, body, _single_reader(operation))
+    if not isinstance(given[0], Sequence):
+        raise UsageError("pass one str, or a sequence of str")
+    size = len(given[0])
+    for (_, name), texts in zip(operation.sends, given, strict=True):
+        body[name] = _many(texts, name, size)
+    if isinstance(context, str):
+        body["context"] = context
+    elif context is not None:
+        body["contexts"] = _many(context, "context", size)
+    return _call("POST", path, headers, body, _batch_reader(operation, size))
+
+
+def ask_transformations() -> Call[list[Transformation]]:
+    """`GET /v1/transformations`: what this client may do."""
+    return _call("GET", "/v1/transformations", {}, None, _read_transformations)
+
+
+def visible(text: str, name: str) -> str:
+    """`text` if it can stand in a header; the libraries below would show it in their error."""
+    if not isinstance(text, str) or not _VISIBLE.fullmatch(text):
+        raise UsageError(f"{name} must be visible ASCII characters without spaces")
+    return text
+
+
+def _call(
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: Mapping[str, Text] | None,
+    read: Callable[[Call[Any], Answer, Any], T],
+) -> Call[T]:
+    request_id = str(uuid.uuid4())
+    headers |= {"Accept": "application/json", "Jeton-Request-Id": request_id}
+    content = None if body is None else json.dumps(body, separators=(",", ":")).encode("ascii")
+    return Call(method, path, headers, content, request_id, read)
+
+
+def _one(text: Text, name: str) -> str:
+    if not isinstance(text, str):
+        raise UsageError(f"{name} must be one str, as the first argument is")
+    return text
+
+
+def _many(texts: Text, name: str, size: int) -> list[str]:
+    if isinstance(texts, str) or len(texts) != size:
+        raise UsageError(f"{name} must have as many items as the first argument")
+    if not all(isinstance(text, str) for text in texts):
+        raise UsageError(f"every item of {name} must be a str")
+    return list(texts)
+
+
+def _json(answer: Answer) -> Any:
+    """The JSON body, or None where there is none: what a stranger wrote is not looked at."""
+    media_type = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in ("application/json", "application/problem+json"):
+        return None
+    try:
+        return json.loads(answer.body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _refusal(call: Call[Any], answer: Answer, content: Any) -> JetonError:
+    """What an answer other than 200 means; only a problem of the contract is quoted."""
+    raw = content.get("code") if isinstance(content, dict) else None
+    code = raw if isinstance(raw, str) and _CODE.fullmatch(raw) else None
+    raw = content.get("detail") if code is not None else None
+    detail = raw if isinstance(raw, str) else f"the answer has status {answer.status}"
+    if code in ITEM_ERRORS:
+        return ITEM_ERRORS[code](
+            detail, code=code, status=answer.status, request_id=call.request_id
+        )
+    return service_error(answer.status, code)(
+        detail,
+        code=code,
+        status=answer.status,
+        request_id=call.request_id,
+        retry_after=_seconds(answer.headers.get("retry-after")),
+    )
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text is not None and re.fullmatch(r"[0-9]{1,9}", text) else None
+
+
+def _single_reader(operation: Operation[T]) -> Callable[[Call[Any], Answer, Any], T]:
+    def read(call: Call[Any], answer: Answer, content: Any) -> T:
+        raw = content.get(operation.gets[0]) if isinstance(content, dict) else None
+        result = operation.read(raw)
+        if result is None:
+            raise call.unexpected("the answer is not one of Jeton's", answer.status)
+        return result
+
+    return read
+
+
+def _batch_reader(
+    operation: Operation[T], size: int
+) -> Callable[[Call[Any], Answer, Any], Items[T]]:
+    def read(call: Call[Any], answer: Answer, content: Any) -> Items[T]:
+        raw = content.get(operation.gets[1]) if isinstance(content, dict) else None
+        if not isinstance(raw, list) or len(raw) != size:
+            raise call.unexpected("the answer has not as many items as were sent", answer.status)
+        failed = _item_errors(content.get("errors"), call.request_id)
+        results: list[T | ItemError] = []
+        for index, item in enumerate(raw):
+            result = failed.get(index) if item is None else operation.read(item)
+            if result is None:
+                raise call.unexpected("an item has neither result nor error", answer.status)
+            results.append(result)
+        return Items(results, call.request_id, answer.headers.get("jeton-receipt"))
+
+    return read
+
+
+def _item_errors(raw: object, request_id: str) -> dict[int, ItemError]:
+    """The well-formed entries of `errors`, by index."""
+    found: dict[int, ItemError] = {}
+    for entry in raw if isinstance(raw, list) else []:
+        match entry:
+            case {"index": int(index), "code": str(code), "detail": str(detail)}:
+                kind = ITEM_ERRORS.get(code, ItemError)
+                found[index] = kind(detail, index=index, code=code, request_id=request_id)
+    return found
+
+
+def _read_transformations(call: Call[Any], answer: Answer, content: Any) -> list[Transformation]:
+    listed = content.get("transformations") if isinstance(content, dict) else None
+    if not isinstance(listed, list):
+        raise call.unexpected("the answer is not one of Jeton's", answer.status)
+    try:
+        return [
+            Transformation(
+                name=str(entry["name"]),
+                format=str(entry["format"]),
+                method=str(entry["method"]),
+                context=str(entry["context"]),
+                operations=tuple(map(str, entry["operations"])),
+                purposes=tuple(map(str, entry["purposes"])),
+                token_recognisable=bool(entry["token_recognisable"]),
+            )
+            for entry in listed
+        ]
+    except (KeyError, TypeError):
+        pass
+    raise call.unexpected("a transformation lacks what the contract says", answer.status)

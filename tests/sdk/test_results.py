@@ -1,0 +1,78 @@
+"""Values hide until they are revealed; batches keep every item in its place."""
+
+import copy
+import json
+import logging
+import pickle
+import sqlite3
+
+import jeton
+import pytest
+from jeton import InvalidValue, Items, Sensitive, Token
+
+NIR = "284057512345620"
+
+
+def test_a_value_shows_itself_only_when_revealed() -> None:
+    value = Sensitive(NIR)
+    record = logging.LogRecord("a", logging.INFO, "b", 1, "got %s %r", (value, value), None)
+    for shown in (repr(value), str(value), f"{value}", f"{value!r:>30}", f"{value:>30}"):
+        assert "<sensitive>" in shown
+        assert NIR not in shown
+    assert NIR not in record.getMessage() + f"{value}" + repr({"value": [value]})
+    assert value.reveal() == NIR
+
+
+def test_a_value_leaves_by_no_side_door() -> None:
+    value = Sensitive(NIR)
+    for leak in (pickle.dumps, json.dumps):
+        with pytest.raises(TypeError) as caught:
+            leak(value)
+        assert NIR not in str(caught.value)
+    assert not hasattr(value, "__dict__")
+
+
+def test_values_compare_with_values_only() -> None:
+    assert Sensitive(NIR) == Sensitive(NIR)
+    assert Sensitive(NIR) != Sensitive(NIR[:-1] + "1")
+    assert Sensitive(NIR) != NIR
+    assert len({Sensitive(NIR), Sensitive(NIR)}) == 1
+    assert copy.deepcopy([Sensitive(NIR)]) == [copy.copy(Sensitive(NIR))]
+
+
+def test_a_token_is_a_text_that_databases_take() -> None:
+    with sqlite3.connect(":memory:") as database:
+        (stored,) = database.execute("select ?", (Token("443457512345678"),)).fetchone()
+    assert stored == Token("443457512345678") == "443457512345678"
+    assert json.dumps(Token("1")) == '"1"'
+
+
+def test_items_are_a_sequence_with_the_failures_in_place() -> None:
+    failed = InvalidValue("no value", index=1, code="invalid_value", request_id="r")
+    items: Items[Sensitive] = Items([Sensitive(NIR), failed], "r")
+    assert list(items) == [Sensitive(NIR), failed]
+    assert items[1:] == (failed,)
+    assert len(items) == 2
+    assert repr(items) == "<2 items, 1 failed>"
+    with pytest.raises(InvalidValue):
+        items.all()
+    assert Items(["a", "b"], "r").all() == ["a", "b"]
+
+
+def test_what_the_package_promises_to_export_is_there_and_nothing_else() -> None:
+    public = {name for name in vars(jeton) if not name.startswith("_")}
+    modules = {"client", "errors", "protocol", "results"}
+    assert public - modules == set(jeton.__all__)
+    assert sorted(jeton.__all__) == jeton.__all__ or set(jeton.__all__) <= public
+
+
+def test_every_error_is_drawn_in_the_tree() -> None:
+    errors = [
+        name
+        for name in jeton.__all__
+        if isinstance(getattr(jeton, name), type) and issubclass(getattr(jeton, name), Exception)
+    ]
+    assert jeton.errors.__doc__ is not None
+    for name in errors:
+        assert name in jeton.errors.__doc__
+        assert issubclass(getattr(jeton, name), jeton.JetonError)
