@@ -13,7 +13,7 @@ from typing import Any
 import jeton
 import pytest
 
-NIR = "284057512345620"
+NIR = "284057512345672"
 CREDENTIAL = "jeton_intake_s3cret_abc"
 Respond = Callable[[BaseHTTPRequestHandler], None]
 
@@ -38,6 +38,7 @@ def send(
         handler.send_header("Content-Length", str(len(raw)))
         handler.end_headers()
         handler.wfile.write(raw[: len(raw) - cut])
+        handler.close_connection = cut > 0
 
     return respond
 

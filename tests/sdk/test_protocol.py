@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jeton import protocol
 from jeton.protocol import DETOKENISE, MASK, MATCH, TOKENISE, Answer, ask
 
-NIR = "284057512345620"
+NIR = "284057512345672"
 JSON = {"content-type": "application/json"}
 PROBLEM = {"content-type": "application/problem+json; charset=utf-8"}
 

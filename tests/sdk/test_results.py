@@ -10,7 +10,7 @@ import jeton
 import pytest
 from jeton import InvalidValue, Items, Sensitive, Token
 
-NIR = "284057512345620"
+NIR = "284057512345672"
 
 
 def test_a_value_shows_itself_only_when_revealed() -> None:

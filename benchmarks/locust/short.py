@@ -1,0 +1,41 @@
+"""A short headless run of the locustfile against a service of its own; fails if a call does.
+
+python -m benchmarks.locust.short [--seconds 5] [--users 16]
+"""
+
+import argparse
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.http import free_port, server, set_up
+
+
+def main() -> int:
+    """The exit code of locust: 1 where any call failed."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--users", type=int, default=16)
+    given = parser.parse_args()
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with tempfile.TemporaryDirectory() as folder:
+        config, credentials = set_up(Path(folder) / "data")
+        serve = [sys.executable, "-m", "vault", "serve", "--config", str(config)]
+        environment = os.environ | {
+            "JETON_URL": url,
+            "JETON_CREDENTIAL": credentials["bench-in"],
+            "JETON_REVEAL_CREDENTIAL": credentials["bench-out"],
+            "JETON_PURPOSE": "benchmark",
+        }
+        load = [sys.executable, "-m", "locust", "-f", "benchmarks/locust/locustfile.py"]
+        load += ["--headless", "--only-summary", "--users", str(given.users)]
+        load += ["--spawn-rate", str(given.users), "--run-time", f"{given.seconds}s"]
+        with server([*serve, "--port", str(port)], f"{url}/readyz"):
+            return subprocess.run(load, env=environment, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
