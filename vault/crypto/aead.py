@@ -18,7 +18,7 @@ NONCE_BYTES = 12
 TAG_BYTES = 16
 
 
-class NotAuthentic(JetonError):
+class UnsealError(JetonError):
     """The key is another one, or the sealed bytes or their header were changed."""
 
     def __init__(self) -> None:
@@ -32,14 +32,14 @@ def seal(key: Secret, plaintext: bytes, header: bytes) -> bytes:
 
 
 def unseal(key: Secret, sealed: bytes, header: bytes) -> bytes:
-    """The plaintext. Raises NotAuthentic, whatever was wrong; ValueError for a bad key."""
+    """The plaintext. Raises UnsealError, whatever was wrong; ValueError for a bad key."""
     cipher = _cipher(key)
     if len(sealed) < NONCE_BYTES + TAG_BYTES:
-        raise NotAuthentic
+        raise UnsealError
     try:
         return cipher.decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], header)
     except InvalidTag:
-        raise NotAuthentic from None
+        raise UnsealError from None
 
 
 def _cipher(key: Secret) -> AESGCM:

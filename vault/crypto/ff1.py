@@ -36,6 +36,8 @@ FIRST_FLOOR: Final = 100
 
 SHAPES_KEPT = 64
 
+_BYTES = (bytes, bytearray, memoryview)
+
 
 class FF1:
     """FF1 under one AES key and radix.
@@ -47,7 +49,7 @@ class FF1:
     __slots__ = ("_floor", "_lane", "_shapes", "radix")
 
     def __init__(self, key: bytes, radix: int, allow_small_domain: bool = False) -> None:
-        secret = Secret(key) if isinstance(key, bytes | bytearray | memoryview) else Secret(b"")
+        secret = Secret(key) if isinstance(key, _BYTES) else Secret(b"")
         del key  # out of this frame, should a traceback show its variables
         if len(secret) not in (16, 24, 32):
             raise ValueError("an FF1 key is 16, 24 or 32 bytes")
@@ -110,16 +112,19 @@ class FF1:
         raise TypeError("an FF1 holds a key: it is neither pickled nor copied")
 
     def _numerals(self, rounds: "_Rounds", given: Sequence[int], tweak: bytes) -> list[int]:
-        digits = numerals.checked(given, self.radix)
-        shape = self._shape(len(digits), _tweak_length(tweak))
-        a = numerals.to_int(digits[: shape.u], self.radix)
-        b = numerals.to_int(digits[shape.u :], self.radix)
-        a, b = rounds(self._lane, shape, tweak, a, b)
-        left = numerals.from_int(a, shape.u, self.radix)
-        return left + numerals.from_int(b, shape.v, self.radix)
+        try:
+            digits = list(given)
+        except TypeError:
+            raise ValueError("numerals are a sequence of integers") from None
+        x = numerals.to_int(digits, self.radix)
+        return numerals.from_int(self._int(rounds, x, len(digits), tweak), len(digits), self.radix)
 
     def _int(self, rounds: "_Rounds", x: int, length: int, tweak: bytes) -> int:
-        shape = self._shape(length, _tweak_length(tweak))
+        if type(x) is not int:
+            raise ValueError("the integer is no int")
+        if type(tweak) is not bytes:
+            tweak = _bytes(tweak)
+        shape = self._shapes.get((length, len(tweak))) or self._shape(length, len(tweak))
         a, b = divmod(x, shape.high)
         if not 0 <= a < shape.low:
             raise ValueError("the integer is not in 0 .. radix**length - 1")
@@ -129,10 +134,17 @@ class FF1:
     def _ints(self, rounds: "_Columns", xs: Ints, length: int, tweaks: Tweaks) -> Ints:
         if not isinstance(xs, np.ndarray) or xs.dtype != np.uint64 or xs.ndim != 1:
             raise ValueError("a batch is a one-dimensional array of uint64")
-        shape = self._shape(length, _tweak_length(tweaks, len(xs)))
-        if shape.low * shape.high > 2**64:
+        if isinstance(tweaks, np.ndarray):
+            if tweaks.dtype != np.uint8 or tweaks.ndim != 2 or len(tweaks) != len(xs):
+                raise ValueError("tweaks are bytes, or a matrix of uint8 with one a value")
+            shape = self._shape(length, int(tweaks.shape[1]))
+        else:
+            tweaks = _bytes(tweaks)
+            shape = self._shape(length, len(tweaks))
+        size = shape.low * shape.high
+        if size > 2**64:
             raise ValueError("radix**length is above 2**64: use encrypt_many or encrypt_int")
-        if len(xs) and int(xs.max()) >= shape.low * shape.high:
+        if len(xs) and int(xs.max()) >= size:
             raise ValueError("an integer is not in 0 .. radix**length - 1")
         high = np.uint64(shape.high)
         a = xs // high
@@ -147,20 +159,23 @@ class FF1:
     ) -> NDArray[np.uint16]:
         rows = _matrix(given, self.radix)
         count, length = rows.shape
-        one = isinstance(tweaks, bytes | bytearray | memoryview)
-        if not one and len(tweaks) != count:
+        if isinstance(tweaks, _BYTES):
+            by: Tweaks | None = _bytes(tweaks)
+            each = [_bytes(tweaks)] * count
+        else:
+            by, each = None, [_bytes(tweak) for tweak in tweaks]
+        if len(each) != count:
             raise ValueError("there are not as many tweaks as rows")
-        each = [bytes(tweaks)] if one else list(tweaks)
-        lengths = {_tweak_length(tweak) for tweak in each}
-        shapes = [self._shape(length, width) for width in lengths or {0}]
+        widths = {len(tweak) for tweak in each}
+        shapes = [self._shape(length, width) for width in widths or {0}]
         answer = np.empty((count, length), np.uint16)
         if len(shapes) == 1 and ff1_columns.fits(shapes[0]):
-            by = each[0] if one else _stacked(each, *lengths)
+            by = _stacked(each, *widths) if by is None else by
             _many_columns(self._lane, shapes[0], by, rows, answer, forward)
             return answer
         call = self.encrypt if forward else self.decrypt
-        for index, row in enumerate(rows):
-            answer[index] = call(row.tolist(), each[0] if one else each[index])
+        for index, (row, tweak) in enumerate(zip(rows, each, strict=True)):
+            answer[index] = call(row.tolist(), tweak)
         return answer
 
     def _shape(self, length: int, tweak_length: int) -> Shape:
@@ -169,6 +184,8 @@ class FF1:
             return shape
         if not isinstance(length, int) or not 2 <= length <= MAX_LENGTH:
             raise ValueError("an FF1 string has 2 to 2**32 - 1 numerals")
+        if tweak_length > MAX_TWEAK:
+            raise ValueError("a tweak has at most 2**16 bytes")
         if length < FLOOR.bit_length() and self.radix**length < self._floor:
             raise ValueError(f"the domain, radix**length, is below {self._floor:,}")
         shape = Shape.of(self.radix, length, tweak_length, self._lane)
@@ -182,19 +199,10 @@ _Rounds = Callable[[Lane, Shape, bytes, int, int], tuple[int, int]]
 _Columns = Callable[[Lane, Shape, Tweaks, Ints, Ints], None]
 
 
-def _tweak_length(tweak: Tweaks, rows: int = 0) -> int:
-    """The bytes of a tweak, or of each of a matrix of them that has one for each of `rows`."""
-    if isinstance(tweak, np.ndarray):
-        if tweak.dtype != np.uint8 or tweak.ndim != 2 or len(tweak) != rows:
-            raise ValueError("tweaks are bytes, or a matrix of uint8 with as many rows as values")
-        length = int(tweak.shape[1])
-    elif isinstance(tweak, bytes | bytearray | memoryview):
-        length = len(tweak)
-    else:
+def _bytes(tweak: object) -> bytes:
+    if not isinstance(tweak, _BYTES):
         raise ValueError("a tweak is bytes")
-    if length > MAX_TWEAK:
-        raise ValueError("a tweak has at most 2**16 bytes")
-    return length
+    return bytes(tweak)
 
 
 def _matrix(given: ArrayLike, radix: int) -> NDArray[np.uint64]:
@@ -206,7 +214,7 @@ def _matrix(given: ArrayLike, radix: int) -> NDArray[np.uint64]:
     return rows.astype(np.uint64)
 
 
-def _stacked(tweaks: Sequence[bytes], width: int) -> NDArray[np.uint8]:
+def _stacked(tweaks: Sequence[bytes], width: int = 0) -> NDArray[np.uint8]:
     return np.frombuffer(b"".join(tweaks), np.uint8).reshape(len(tweaks), width)
 
 

@@ -28,6 +28,10 @@ CHUNK: Final = 4_096
 WIDEST: Final = 7
 """The widest half, in bytes."""
 
+FEW: Final = 400
+"""Below this many rows the count of numpy calls decides, and ``%`` is one where the faster
+ways are two or three."""
+
 _BIG: Final = np.dtype(">u8")
 
 
@@ -54,10 +58,10 @@ def encrypt(lane: Lane, shape: Shape, tweaks: Tweaks, a: Ints, b: Ints) -> None:
     low, high = _number(shape.low), _number(shape.high)
     for part in _parts(len(a)):
         half_a, half_b = a[part], b[part]
-        f = _RoundFunction(lane, shape, _some(tweaks, part), len(half_a))
-        for even, odd in f.rounds:
-            _add(half_a, f.reduced(even, half_b, low), low, f.spare)
-            _add(half_b, f.reduced(odd, half_a, high), high, f.spare)
+        batch = _Batch(lane, shape, _some(tweaks, part), len(half_a))
+        for even, odd in batch.rounds:
+            batch.add(half_a, even, half_b, low)
+            batch.add(half_b, odd, half_a, high)
 
 
 def decrypt(lane: Lane, shape: Shape, tweaks: Tweaks, a: Ints, b: Ints) -> None:
@@ -65,10 +69,10 @@ def decrypt(lane: Lane, shape: Shape, tweaks: Tweaks, a: Ints, b: Ints) -> None:
     low, high = _number(shape.low), _number(shape.high)
     for part in _parts(len(a)):
         half_a, half_b = a[part], b[part]
-        f = _RoundFunction(lane, shape, _some(tweaks, part), len(half_a))
-        for even, odd in reversed(f.rounds):
-            _subtract(half_b, f.reduced(odd, half_a, high), high, f.spare)
-            _subtract(half_a, f.reduced(even, half_b, low), low, f.spare)
+        batch = _Batch(lane, shape, _some(tweaks, part), len(half_a))
+        for even, odd in reversed(batch.rounds):
+            batch.subtract(half_b, odd, half_a, high)
+            batch.subtract(half_a, even, half_b, low)
 
 
 def _number(value: int) -> Ints:
@@ -84,64 +88,60 @@ def _some(tweaks: Tweaks, part: slice) -> Tweaks:
     return tweaks[part] if isinstance(tweaks, np.ndarray) else tweaks
 
 
-def _add(x: Ints, y: Ints, modulus: Ints, spare: Ints) -> None:
-    """x = (x + y) mod modulus, both below it."""
-    np.add(x, y, x)
-    np.subtract(x, modulus, spare)
-    np.minimum(x, spare, out=x)
-
-
-def _subtract(x: Ints, y: Ints, modulus: Ints, spare: Ints) -> None:
-    """x = (x - y) mod modulus, both below it."""
-    np.subtract(modulus, y, y)
-    _add(x, y, modulus, spare)
-
-
-class _RoundFunction:
-    """Steps 6.i to 6.v for up to CHUNK rows, with the buffers of one call."""
+class _Batch:
+    """Up to CHUNK rows under one shape, with the buffers of one call."""
 
     __slots__ = (
         "_blocks",
+        "_few",
         "_into",
         "_last",
         "_low",
         "_sealed",
+        "_spare",
         "_steps",
         "_words",
         "_y",
         "rounds",
-        "spare",
     )
 
     def __init__(self, lane: Lane, shape: Shape, tweaks: Tweaks, count: int) -> None:
-        scratch = _scratch
+        self._few = count < FEW
         self._into = lane.encrypt_into
-        self._blocks = scratch.blocks[: BLOCK * count]
-        self._sealed = scratch.sealed[: BLOCK * count + BLOCK - 1]
-        blocks = self._blocks.view(_BIG).reshape(count, 2)
-        self._last = blocks[:, 1]
-        self._words = self._sealed[: BLOCK * count].view(_BIG).reshape(count, 2)
-        self._y, self.spare = scratch.y[:count], scratch.spare[:count]
+        self._blocks = _scratch.blocks.data[: BLOCK * count]
+        self._sealed = _scratch.sealed.data[: BLOCK * count + BLOCK - 1]
+        self._words = _scratch.sealed[: BLOCK * count].view(_BIG).reshape(count, 2)
+        self._y, self._spare = _scratch.y[:count], _scratch.spare[:count]
         self._steps = _steps(shape)
-        self._low: Ints | None = None
-        first, low = _heads(lane, shape, tweaks)
-        blocks[:, 0] = first
-        if isinstance(low, int):
-            self.rounds = [(_number(even ^ low), _number(odd ^ low)) for even, odd in shape.rounds]
-        else:
-            self._low = low
-            self.rounds = [(_number(even), _number(odd)) for even, odd in shape.rounds]
+        blocks = _scratch.blocks[: BLOCK * count].view(_BIG).reshape(count, 2)
+        self._last = blocks[:, 1]
+        blocks[:, 0], low = _heads(lane, shape, tweaks)
+        self._low: Ints | None = None if isinstance(low, int) else low
+        same = low if isinstance(low, int) else 0
+        self.rounds = [(_number(even ^ same), _number(odd ^ same)) for even, odd in shape.rounds]
 
-    def reduced(self, number: Ints, half: Ints, modulus: Ints) -> Ints:
-        """NUM(S) modulo `modulus`, in a buffer that the next call overwrites."""
-        y, spare = self._y, self.spare
+    def add(self, x: Ints, number: Ints, half: Ints, modulus: Ints) -> None:
+        """x = (x + y) mod modulus, y being of round `number` (in its place) and `half`."""
+        np.add(x, self._reduced(number, half, modulus), x)
+        self._settle(x, modulus)
+
+    def subtract(self, x: Ints, number: Ints, half: Ints, modulus: Ints) -> None:
+        """x = (x - y) mod modulus."""
+        y = self._reduced(number, half, modulus)
+        np.subtract(modulus, y, y)
+        np.add(x, y, x)
+        self._settle(x, modulus)
+
+    def _reduced(self, number: Ints, half: Ints, modulus: Ints) -> Ints:
+        """Steps 6.i to 6.iv: y modulo `modulus`, in a buffer that the next call overwrites."""
+        y, spare = self._y, self._spare
         np.bitwise_xor(half, number, spare)
         if self._low is not None:
             np.bitwise_xor(spare, self._low, spare)
         self._last[...] = spare
         self._into(self._blocks, self._sealed)
         y[...] = self._words[:, 0]
-        _reduce(y, modulus, spare)
+        self._reduce(y, modulus)
         if self._steps:
             rest = self._words[:, 1].astype(np.uint64)
             for left, right, mask in self._steps:
@@ -149,15 +149,26 @@ class _RoundFunction:
                 np.right_shift(rest, right, spare)
                 np.bitwise_and(spare, mask, spare)
                 np.bitwise_or(y, spare, y)
-                _reduce(y, modulus, spare)
+                self._reduce(y, modulus)
         return y
 
+    def _reduce(self, y: Ints, modulus: Ints) -> None:
+        """y = y mod modulus."""
+        if self._few:
+            np.remainder(y, modulus, y)
+            return
+        spare = self._spare
+        np.floor_divide(y, modulus, spare)
+        np.multiply(spare, modulus, spare)
+        np.subtract(y, spare, y)
 
-def _reduce(y: Ints, modulus: Ints, spare: Ints) -> None:
-    """y = y mod modulus."""
-    np.floor_divide(y, modulus, spare)
-    np.multiply(spare, modulus, spare)
-    np.subtract(y, spare, y)
+    def _settle(self, x: Ints, modulus: Ints) -> None:
+        """x = x mod modulus, x being below twice the modulus."""
+        if self._few:
+            np.remainder(x, modulus, x)
+            return
+        np.subtract(x, modulus, self._spare)
+        np.minimum(x, self._spare, out=x)
 
 
 def _steps(shape: Shape) -> list[tuple[Ints, Ints, Ints]]:

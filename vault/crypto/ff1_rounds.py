@@ -41,7 +41,8 @@ class Lane(threading.local):
         context = Cipher(self._algorithm, modes.ECB()).encryptor()  # noqa: S305 - see above
         self.encrypt = context.update
         self.encrypt_into = context.update_into
-        self.block = bytearray(2 * BLOCK - 1)  # encrypt_into asks for a block's slack
+        # Where single blocks go: encrypt_into asks for a block's slack.
+        self.single = context.update_into, bytearray(2 * BLOCK - 1)
 
     def mac(self, data: bytes) -> bytes:
         """PRF over whole blocks (algorithm 6): the last block of CBC from zeros."""
@@ -124,7 +125,8 @@ def encrypt(lane: Lane, shape: Shape, tweak: bytes, a: int, b: int) -> tuple[int
     """Algorithm 7, step 6, on halves below `shape.low` and `shape.high`."""
     low, high = shape.low, shape.high
     if shape.d == 8:  # then b <= 4 and the tail is one block: the same as below, unrolled
-        head, into, block = shape.head(tweak, lane), lane.encrypt_into, lane.block
+        head = shape.head(tweak, lane)
+        into, block = lane.single
         for even, odd in shape.rounds:
             into((head ^ even ^ b).to_bytes(BLOCK), block)
             a = (a + _first_word(block)[0]) % low
@@ -142,7 +144,8 @@ def decrypt(lane: Lane, shape: Shape, tweak: bytes, a: int, b: int) -> tuple[int
     """Algorithm 8, step 6: `encrypt` backwards."""
     low, high = shape.low, shape.high
     if shape.d == 8:
-        head, into, block = shape.head(tweak, lane), lane.encrypt_into, lane.block
+        head = shape.head(tweak, lane)
+        into, block = lane.single
         for even, odd in reversed(shape.rounds):
             into((head ^ odd ^ a).to_bytes(BLOCK), block)
             b = (b - _first_word(block)[0]) % high

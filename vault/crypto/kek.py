@@ -54,7 +54,7 @@ class LocalKek:
     def unwrap(self, wrapped: bytes, header: bytes) -> bytes:
         try:
             return aead.unseal(self._key, wrapped, header)
-        except aead.NotAuthentic:
+        except aead.UnsealError:
             raise SetUpError(
                 "the keyset does not open: the KEK is another one, or the file was changed; "
                 "put the right KEK or an unchanged backup of the keyset in place"

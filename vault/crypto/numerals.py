@@ -5,7 +5,7 @@ Python's own multiplication and division of large integers; digit by digit it wo
 the square of the length in interpreted steps.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from operator import index
 
 import numpy as np
@@ -20,29 +20,26 @@ _WRITTEN = _DIGITS + b"?" * (256 - len(_DIGITS))
 _DECIMAL = bytes(max(0, byte - ord("0")) for byte in range(256))
 
 
-def checked(numerals: Iterable[int], radix: int) -> list[int]:
-    """`numerals` as a list. Raises ValueError unless each is an integer in 0 .. radix-1."""
-    try:
-        digits = list(map(index, numerals))
-    except TypeError:
-        raise ValueError("numerals are integers") from None
-    if digits and not (min(digits) >= 0 and max(digits) < radix):
-        raise ValueError("a numeral is not in 0 .. radix-1")
-    return digits
-
-
 def to_int(digits: Sequence[int], radix: int) -> int:
-    """NUM_radix: the integer that `digits`, most significant first, write. Checks nothing
-    but that small radices' digits are in range."""
+    """NUM_radix: the integer that `digits`, most significant first, write.
+
+    Raises ValueError unless each is an integer in 0 .. radix-1.
+    """
     if len(digits) > SHORT:
         low = len(digits) // 2
-        high = to_int(digits[:-low], radix)
-        return high * radix**low + to_int(digits[-low:], radix)
-    if radix <= len(_DIGITS):
-        return int(bytes(digits).translate(_WRITTEN), radix)
-    value = 0
-    for digit in digits:
-        value = value * radix + digit
+        weight: int = radix**low
+        return to_int(digits[:-low], radix) * weight + to_int(digits[-low:], radix)
+    try:
+        if radix <= len(_DIGITS):
+            written: int = int(bytes(digits).translate(_WRITTEN), radix)
+            return written
+        value = 0
+        for digit in map(index, digits):
+            if not 0 <= digit < radix:
+                raise ValueError
+            value = value * radix + digit
+    except (TypeError, ValueError):  # whose messages may show the numerals
+        raise ValueError("numerals are integers in 0 .. radix-1") from None
     return value
 
 

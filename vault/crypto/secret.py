@@ -41,7 +41,7 @@ class Secret:
 
     def matches(self, other: "Secret | bytes") -> bool:
         """Whether both hold the same bytes, in time that does not depend on where they differ."""
-        value = other._value if isinstance(other, Secret) else other
+        value = other.reveal(KeyAccess()) if isinstance(other, Secret) else other
         return hmac.compare_digest(self._value, value)
 
     def __len__(self) -> int:
