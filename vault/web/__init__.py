@@ -1,1 +1,11 @@
+"""The service over HTTP: one ASGI callable, and the server that carries it.
 
+`Application` turns requests into calls of a `Door` and answers back into HTTP; `serve` binds,
+runs, reloads and ends. Nothing here decides who may do what, or touches a value.
+"""
+
+from vault.web.dispatch import Application
+from vault.web.door import Door, Holder
+from vault.web.serving import serve
+
+__all__ = ["Application", "Door", "Holder", "serve"]

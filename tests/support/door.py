@@ -1,0 +1,112 @@
+"""A small service with the manners of the real one: digits travel upside down."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from vault.errors import InvalidValue, ItemError, NotAToken, Refusal
+from vault.service import ItemFailure
+from vault.web.door import Answer, Call, Principal
+
+CREDENTIAL = "jeton_test_credential"
+TURNED = str.maketrans("0123456789", "9876543210")
+
+
+@dataclass
+class SmallDoor:
+    """A `vault.web.door.Door`. Tokens begin with ``9``, values do not."""
+
+    development: bool = False
+    refusal: Refusal | None = None
+    fault: Exception | None = None
+    unready: Refusal | None = None
+    gate: asyncio.Event | None = None
+    """Where set, calls wait here before they are answered."""
+    calls: list[Call] = field(default_factory=list)
+    observed: list[tuple[str, str, str, int, int]] = field(default_factory=list)
+    faults: list[Exception] = field(default_factory=list)
+    sources: list[str] = field(default_factory=list)
+
+    def authenticate(self, authorization: str | None, source: str) -> Principal:
+        self.sources.append(source)
+        if authorization != f"Bearer {CREDENTIAL}":
+            raise Refusal("unauthenticated", "send a credential that is valid here and now")
+        return Principal("test", "0123abcd")
+
+    def knows(self, transformation: str) -> bool:
+        return transformation == "digits"
+
+    async def perform(self, call: Call) -> Answer:
+        self.calls.append(call)
+        if self.gate is not None:
+            await self.gate.wait()
+        if self.fault is not None:
+            raise self.fault
+        if self.refusal is not None:
+            raise self.refusal
+        answer = Answer([], receipt=None if call.operation == "tokenise" else "w0.7.abc123")
+        results: list[str | bool | None] = []
+        for index, item in enumerate(call.items):
+            try:
+                results.append(_result(call, index, item))
+            except ItemError as error:
+                results.append(None)
+                answer.errors.append(ItemFailure(index, error.code, error.detail))
+        answer.results = results
+        return answer
+
+    def fingerprint(self, *parts: bytes) -> bytes:
+        framed = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+        return hmac.digest(b"a test's key", framed, hashlib.sha256)
+
+    def transformations(self, principal: Principal) -> Sequence[Mapping[str, object]]:
+        return [
+            {
+                "name": "digits",
+                "format": "digits",
+                "method": "fpe",
+                "context": "optional",
+                "operations": ["tokenise"],
+                "purposes": [],
+                "token_recognisable": True,
+            }
+        ]
+
+    async def readiness(self) -> None:
+        if self.unready is not None:
+            raise self.unready
+
+    def observe(
+        self,
+        operation: str,
+        transformation: str,
+        code: str,
+        items: int,
+        seconds: float,
+        failed: int = 0,
+    ) -> None:
+        assert 0 <= seconds < 60
+        self.observed.append((operation, transformation, code, items, failed))
+
+    def failed(self, error: Exception) -> None:
+        self.faults.append(error)
+
+    def render_metrics(self) -> tuple[bytes, str]:
+        return b"jeton_up 1\n", "text/plain; version=1.0.0; charset=utf-8"
+
+
+def _result(call: Call, index: int, item: str) -> str | bool:
+    digits = item.isascii() and item.isdigit()
+    if call.operation == "tokenise":
+        if not digits or item.startswith("9"):
+            raise InvalidValue("values have digits, and no 9 first")
+        return "9" + item.translate(TURNED)
+    if not digits or not item.startswith("9"):
+        raise NotAToken("tokens have digits, and a 9 first")
+    value = item[1:].translate(TURNED)
+    if call.operation == "match":
+        assert call.candidates is not None
+        return value == call.candidates[index]
+    return value[:1] + "*" * (len(value) - 1) if call.operation == "mask" else value

@@ -1,0 +1,79 @@
+"""What stands behind HTTP, as HTTP needs it: the web knows nothing else of the house.
+
+The composition root satisfies `Door`. A reload builds a new one and puts it into the holder;
+every request reads the holder once and so sees one configuration from beginning to end.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from vault.access.identity import Principal
+from vault.service import Answer, Call
+
+__all__ = ["Answer", "Call", "Door", "Holder", "Principal"]
+
+
+class Door(Protocol):
+    """The service, its identities and its metrics, under one configuration."""
+
+    @property
+    def development(self) -> bool:
+        """Every answer says so."""
+        ...
+
+    def authenticate(self, authorization: str | None, source: str) -> Principal:
+        """The caller of an `Authorization` header sent from `source` (an IP address, or empty
+        for a Unix socket). Raises Refusal ``unauthenticated``."""
+        ...
+
+    def knows(self, transformation: str) -> bool:
+        """Any text may be asked for."""
+        ...
+
+    async def perform(self, call: Call) -> Answer:
+        """Raises Refusal with nothing answered; items that failed are in the answer."""
+        ...
+
+    def fingerprint(self, *parts: bytes) -> bytes:
+        """A keyed digest over all parts, each framed by its length: it may be stored, though a
+        part may hold a value."""
+        ...
+
+    def transformations(self, principal: Principal) -> Sequence[Mapping[str, object]]:
+        """What `GET /v1/transformations` tells this caller."""
+        ...
+
+    async def readiness(self) -> None:
+        """Raises Refusal (``store_unavailable``, ``audit_unavailable``, ``keys_unavailable``)
+        while disclosures could not be answered."""
+        ...
+
+    def observe(
+        self,
+        operation: str,
+        transformation: str,
+        code: str,
+        items: int,
+        seconds: float,
+        failed: int = 0,
+    ) -> None:
+        """A request under /v1 is being answered. `code` is ``ok`` or a problem's, `failed` of
+        `items` failed by themselves; `operation` and `transformation` are empty unless they
+        are known ones: callers make up no labels."""
+        ...
+
+    def failed(self, error: Exception) -> None:
+        """A fault of ours was answered with ``internal``: for the log."""
+        ...
+
+    def render_metrics(self) -> tuple[bytes, str]:
+        """The body of /metrics and its media type."""
+        ...
+
+
+@dataclass(slots=True)
+class Holder:
+    """The door in force: assigned by a reload, read once a request."""
+
+    door: Door

@@ -1,0 +1,158 @@
+"""Calls as JSON, read strictly: what is not exactly the contract's shape is refused whole.
+
+msgspec checks syntax, UTF-8, surrogates, types and unknown members while it decodes; it keeps
+the last of two members of the same name, so that these are counted here.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, Struct, UnsetType, field
+
+from vault.config import Operation
+from vault.errors import Refusal
+from vault.service import Answer
+from vault.web.body import RESULTS, Content
+
+MAX_CONTEXT: Final = 256
+"""Bytes of UTF-8."""
+
+
+class _Asked(Struct, forbid_unknown_fields=True):
+    context: str | UnsetType = UNSET
+    contexts: list[str] | UnsetType = UNSET
+
+
+class Values(_Asked):
+    """What tokenise takes."""
+
+    one: str | UnsetType = field(name="value", default=UNSET)
+    many: list[str] | UnsetType = field(name="values", default=UNSET)
+
+
+class Tokens(_Asked):
+    """What detokenise and mask take."""
+
+    one: str | UnsetType = field(name="token", default=UNSET)
+    many: list[str] | UnsetType = field(name="tokens", default=UNSET)
+
+
+class Pairs(Tokens):
+    """What match takes."""
+
+    candidate: str | UnsetType = UNSET
+    candidates: list[str] | UnsetType = UNSET
+
+
+BODIES: Final[Mapping[str, type[Values] | type[Tokens]]] = {
+    "tokenise": Values,
+    "detokenise": Tokens,
+    "mask": Tokens,
+    "match": Pairs,
+}
+_DECODERS = {operation: msgspec.json.Decoder(body) for operation, body in BODIES.items()}
+_ENCODE = msgspec.json.Encoder().encode
+_SINGLE = {operation: b'{"%b":' % single.encode() for operation, (single, _) in RESULTS.items()}
+
+_STRING = rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
+_ARRAY = rb'\[[^"\]]*+(?:%b[^"\]]*+)*+\]' % _STRING
+_MEMBER = re.compile(rb"%b\s*+:\s*+(?:%b|%b)" % (_STRING, _STRING, _ARRAY), re.DOTALL)
+"""A member of a valid body, whose values are strings and flat arrays of strings. Possessive:
+nothing is tried twice, and no state is kept, however long the text."""
+
+
+class JSON:
+    """The codec of ``application/json``."""
+
+    media_type = b"application/json"
+
+    def __init__(self, max_items: int, max_body: int) -> None:
+        self.max_items = max_items
+        self.max_body = max_body
+
+    def decode(self, operation: Operation, body: bytes) -> Content:
+        """Raises Refusal ``malformed_request``, or ``too_large`` for too many items."""
+        try:
+            asked = _DECODERS[operation].decode(body)
+        except ValueError:  # its message may quote the body
+            raise _malformed("the body is not JSON of this call's shape") from None
+        one, many = asked.one, asked.many
+        if many is not UNSET and len(many) > self.max_items:
+            raise Refusal("too_large", f"a batch holds at most {self.max_items} items")
+        if one is not UNSET and many is UNSET:
+            content = Content([one], single=True)
+        elif many is not UNSET and one is UNSET:
+            content = Content(many, single=False)
+        else:
+            raise _malformed("give exactly one of the single and the batch member")
+        members = 1 + _read_contexts(asked, content)
+        if isinstance(asked, Pairs):
+            members += _read_candidates(asked, content)
+        # As many colons as members, or some are within strings, or a member came twice.
+        if body.count(b":") != members and _count_members(body) != members:
+            raise _malformed("a member is there twice")
+        return content
+
+    def encode(self, operation: Operation, content: Content, answer: Answer) -> bytes:
+        if content.single:
+            return _SINGLE[operation] + _ENCODE(answer.results[0]) + b"}"
+        return _ENCODE({RESULTS[operation][1]: answer.results, "errors": answer.errors})
+
+
+def _malformed(detail: str) -> Refusal:
+    return Refusal("malformed_request", detail)
+
+
+def _read_contexts(asked: _Asked, content: Content) -> int:
+    """How many members there were."""
+    if asked.context is not UNSET:
+        if asked.contexts is not UNSET:
+            raise _malformed("give a context for all items or contexts one by one, not both")
+        _check_context(asked.context)
+        content.contexts = asked.context
+        return 1
+    if asked.contexts is not UNSET:
+        if content.single:
+            raise _malformed("a single call takes a context, not contexts")
+        _check_length("contexts", asked.contexts, content)
+        for context in set(asked.contexts):
+            _check_context(context)
+        content.contexts = asked.contexts
+        return 1
+    return 0
+
+
+def _read_candidates(asked: Pairs, content: Content) -> int:
+    one, many = asked.candidate, asked.candidates
+    if content.single:
+        if one is UNSET or many is not UNSET:
+            raise _malformed("a token is matched with one candidate")
+        content.candidates = [one]
+        return 1
+    if many is UNSET or one is not UNSET:
+        raise _malformed("tokens are matched with candidates")
+    _check_length("candidates", many, content)
+    content.candidates = many
+    return 1
+
+
+def _check_length(name: str, given: Sequence[str], content: Content) -> None:
+    if len(given) != len(content.items):
+        raise _malformed(f"there must be as many {name} as items")
+
+
+def _check_context(context: str) -> None:
+    size = len(context) if context.isascii() else len(context.encode())
+    if not 0 < size <= MAX_CONTEXT:
+        raise _malformed(f"a context has 1 to {MAX_CONTEXT} bytes")
+    if not unicodedata.is_normalized("NFC", context):
+        raise _malformed("a context is text in Unicode's normal form C")
+
+
+def _count_members(body: bytes) -> int:
+    """Members of a valid body; not beyond the first few, however many there are."""
+    return sum(1 for _ in islice(_MEMBER.finditer(body), 8))
