@@ -9,9 +9,8 @@ from types import ModuleType
 
 import click
 import msgspec
-from msgspec import inspect as shapes
 
-from vault import config, formats
+from vault import config
 from vault.cli import main
 from vault.config import reading, settings
 
@@ -70,7 +69,11 @@ def settings_tables() -> Iterator[str]:
     for title, section in SECTIONS:
         fields = msgspec.structs.fields(section)
         rows = [
-            (f"`{field.encode_name}`", _default(field), notes.get((section.__name__, field.name), ""))
+            (
+                f"`{field.encode_name}`",
+                _default(field),
+                notes.get((section.__name__, field.name), ""),
+            )
             for field in fields
         ]
         yield f"### `[{title}]`\n\n" + _table(("key", "as shipped", "what it is"), rows)
@@ -82,7 +85,9 @@ def _default(field: "msgspec.structs.FieldInfo") -> str:
     value = field.default
     if field.default_factory is not msgspec.NODEFAULT or value in (None, ()):
         return ""
-    return f"`{value:_}`" if isinstance(value, int) and not isinstance(value, bool) else f"`{value}`"
+    return (
+        f"`{value:_}`" if isinstance(value, int) and not isinstance(value, bool) else f"`{value}`"
+    )
 
 
 def _field_notes(module: ModuleType) -> dict[tuple[str, str], str]:

@@ -1,0 +1,65 @@
+"""Whatever the documentation tells its readers to type is typed here, against the real thing."""
+
+import importlib.util
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.components import need_module, need_program
+from tests.support.service import Service, free_port
+from tests.support.snippets import ROOT, blocks, run_bash
+
+pytestmark = pytest.mark.system
+
+
+def test_the_quickstart_does_what_it_says(tmp_path: Path) -> None:
+    need_program("curl")
+    script = "\n".join(blocks("docs/quickstart.md", "bash"))
+    printed = run_bash(script.replace("8200", str(free_port())), tmp_path)
+    token = json.loads((tmp_path / "token.json").read_text())["token"]
+    assert re.fullmatch(r"[1-8][0-9]{2}4[3-9].{10}", token)
+    assert '{"value":"284057512345672"}' in printed.replace('": "', '":"')
+    assert "284************" in printed
+    assert "invalid_value" in printed  # the batch's bad item, from Python
+
+
+def test_the_backup_drill_of_the_keys_page_works(tmp_path: Path) -> None:
+    start, helpers, *_ = blocks("docs/quickstart.md", "bash")
+    init = start.splitlines()[0]
+    drill = "\n".join(blocks("docs/keys.md", "bash"))
+    printed = run_bash(f"{init}\n{helpers}\n{drill}", tmp_path)
+    assert "primary" in printed
+    assert not (tmp_path / "restored").exists()
+
+
+def test_the_python_clients_page_runs(
+    new_service: Callable[[], Service],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    service = new_service()
+    grants = ["tokenise:fr-nir", "tokenise:birth-date", "detokenise:fr-nir:reimbursement"]
+    monkeypatch.setenv("JETON_CREDENTIAL", service.add_client("reader", grants))
+    monkeypatch.setenv("JETON_URL", service.start().url)
+    paid: list[str] = []
+    names: dict[str, object] = {"bank_transfer": paid.append}
+    for block in blocks("sdk/README.md", "python"):
+        exec(block, names)
+    assert paid == ["284057512345672"]
+    assert capsys.readouterr().out.startswith("<sensitive>\n")
+
+
+def test_the_pages_tables_are_made_from_the_code() -> None:
+    need_module("myst_parser")
+    spec = importlib.util.spec_from_file_location("tables", ROOT / "docs" / "tables.py")
+    assert spec is not None
+    assert spec.loader is not None
+    tables = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tables)
+    assert "| `reveal.hour` | 1,000 |" in tables.limits_table()
+    assert "`fr-nir`" in tables.formats_table()
+    assert "## `jeton serve`" in "\n".join(tables.commands(tables.main, "jeton"))
+    assert "| `port` | `8200` |" in "\n".join(tables.settings_tables())
