@@ -28,6 +28,7 @@ class SmallDoor:
     observed: list[tuple[str, str, str, int, int]] = field(default_factory=list)
     faults: list[Exception] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
+    _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def authenticate(self, authorization: str | None, source: str) -> Principal:
         self.sources.append(source)
@@ -38,8 +39,15 @@ class SmallDoor:
     def knows(self, transformation: str) -> bool:
         return transformation == "digits"
 
+    async def called(self, times: int) -> None:
+        """Until so many calls are being worked on, or were."""
+        while len(self.calls) < times:
+            self._news.clear()
+            await self._news.wait()
+
     async def perform(self, call: Call) -> Answer:
         self.calls.append(call)
+        self._news.set()
         if self.gate is not None:
             await self.gate.wait()
         if self.fault is not None:
