@@ -9,6 +9,7 @@ from types import ModuleType
 
 import click
 import msgspec
+from msgspec import inspect as shapes
 
 from vault import config
 from vault.cli import main
@@ -49,6 +50,8 @@ def environment_table() -> str:
     )
 
 
+LONG = 10_000
+
 SECTIONS: list[tuple[str, type[msgspec.Struct]]] = [
     ("server", settings.Server),
     ("keys", settings.Keys),
@@ -63,31 +66,100 @@ SECTIONS: list[tuple[str, type[msgspec.Struct]]] = [
 ]
 
 
+NOTES = {
+    "server.host": "Where to listen.",
+    "server.port": "0: any free port.",
+    "server.workers": "Worker processes; they share limits, store and record.",
+    "server.max_items": "The most items in a batch.",
+    "server.max_body": "The largest body, in bytes.",
+    "server.max_headers": "The most bytes of headers.",
+    "server.body_timeout": "Seconds that a body may take to arrive.",
+    "server.header_timeout": "Seconds that headers may take to arrive.",
+    "server.keep_alive_timeout": "Seconds that an idle connection is kept.",
+    "server.shutdown_timeout": "Seconds that a stop waits for what is in flight.",
+    "server.max_in_flight": "More requests at once, a worker, are refused: 503 `overloaded`.",
+    "server.metrics_host": "With `metrics_port`: where `/metrics` listens.",
+    "keys.keyset": "The keyset's file.",
+    "keys.kek": "Where the key that unwraps it comes from; see below.",
+    "store.url": "Where counters, persons and locks are kept.",
+    "audit.folder": "Where the record is.",
+    "audit.retention_days": "How long entries are kept.",
+    "audit.segment_bytes": "A new file is begun from this size on.",
+    "audit.checkpoint_seconds": "How often the record is signed.",
+    "transformations.NAME.format": "See [formats](formats.md).",
+    "transformations.NAME.method": "How tokens are made.",
+    "transformations.NAME.band": "`fr-nir`: where tokens live; nothing said: `safe`.",
+    "transformations.NAME.wrong_key": "`fr-nir`: numbers with a wrong key; nothing said: `refuse`.",
+    "transformations.NAME.alphabet": "Formats over an alphabet of one's own: its characters.",
+    "transformations.NAME.min_length": "Formats over an alphabet: the shortest value.",
+    "transformations.NAME.max_length": "Formats over an alphabet: the longest value.",
+    "transformations.NAME.keep_first": "Masks: characters kept at the start, not the format's own.",
+    "transformations.NAME.keep_last": "Masks: characters kept at the end.",
+    "clients.NAME.credentials": "One, or two while the one replaces the other.",
+    "clients.NAME.grants": "What it may do; nothing without one.",
+    "clients.NAME.limits": "What it may spend.",
+    "clients.NAME.grants[].operation": "What may be done.",
+    "clients.NAME.grants[].transformation": "With which transformation.",
+    "clients.NAME.grants[].purposes": "For which purposes: needed for `detokenise` and `mask`.",
+    "clients.NAME.limits.tokenise": "Values made into tokens.",
+    "clients.NAME.limits.reveal": "Values detokenised and masked.",
+    "clients.NAME.limits.match": "Candidates compared.",
+    "clients.NAME.limits.people": "Distinct persons revealed, masked or matched.",
+    "clients.NAME.limits.end_user": "The same again, for each end user.",
+    "clients.NAME.limits.end_user.tokenise": "As above, for each end user; nothing said: no limit.",
+    "clients.NAME.limits.end_user.reveal": "As above.",
+    "clients.NAME.limits.end_user.match": "As above.",
+    "clients.NAME.limits.end_user.people": "As above.",
+}
+"""What a key is, where `vault/config/settings.py` says nothing under it."""
+
+
 def settings_tables() -> Iterator[str]:
-    """A table for each section: key, default, and the comment under the field."""
+    """A table for each section: key, default, allowed values, what it is.
+
+    Raises KeyError for a key that nobody has put into words."""
     notes = _field_notes(settings)
     for title, section in SECTIONS:
-        fields = msgspec.structs.fields(section)
-        rows = [
-            (
-                f"`{field.encode_name}`",
-                _default(field),
-                notes.get((section.__name__, field.name), ""),
-            )
-            for field in fields
-        ]
-        yield f"### `[{title}]`\n\n" + _table(("key", "as shipped", "what it is"), rows)
+        shape = shapes.type_info(section)
+        assert isinstance(shape, shapes.StructType)
+        rows = []
+        for field in shape.fields:
+            note = notes.get((section.__name__, field.name)) or NOTES[f"{title}.{field.name}"]
+            rows.append((f"`{field.encode_name}`", _default(field), _allowed(field.type), note))
+        head = ("key", "as shipped", "allowed", "what it is")
+        yield f"### `[{title}]`\n\n" + _table(head, rows)
 
 
-def _default(field: "msgspec.structs.FieldInfo") -> str:
+def _default(field: shapes.Field) -> str:
     if field.required:
         return "(required)"
     value = field.default
     if field.default_factory is not msgspec.NODEFAULT or value in (None, ()):
         return ""
-    return (
-        f"`{value:_}`" if isinstance(value, int) and not isinstance(value, bool) else f"`{value}`"
-    )
+    if isinstance(value, int) and not isinstance(value, bool) and value >= LONG:
+        return f"`{value:_}`"
+    return f"`{value}`"
+
+
+def _allowed(kind: shapes.Type) -> str:  # noqa: PLR0911 - one answer for each shape
+    match kind:
+        case shapes.UnionType():
+            return next(_allowed(t) for t in kind.types if not isinstance(t, shapes.NoneType))
+        case shapes.LiteralType():
+            return ", ".join(f"`{value}`" for value in kind.values)
+        case shapes.IntType() | shapes.FloatType() if kind.le is not None:
+            low = f"above {kind.gt}," if kind.gt is not None else f"{kind.ge:_}"
+            return f"{low} to {kind.le:_}"
+        case shapes.StructType():
+            return "`hour`, `day`" if kind.cls is settings.Window else "a table"
+        case shapes.VarTupleType():
+            inner = kind.item_type
+            return "a list of tables" if isinstance(inner, shapes.StructType) else "a list of texts"
+        case shapes.DateType():
+            return "a date"
+        case shapes.BoolType():
+            return "`true`, `false`"
+    return "a text"
 
 
 def _field_notes(module: ModuleType) -> dict[tuple[str, str], str]:
@@ -102,7 +174,8 @@ def _field_notes(module: ModuleType) -> dict[tuple[str, str], str]:
                     ast.AnnAssign(target=ast.Name(id=name)),
                     ast.Expr(value=ast.Constant(value=str(text))),
                 ):
-                    notes[node.name, name] = re.sub(r"\s+", " ", text).replace("|", "\\|")
+                    words = re.sub(r"\s+", " ", text).replace("|", "\\|")
+                    notes[node.name, name] = words.replace("None:", "nothing said:")
     return notes
 
 

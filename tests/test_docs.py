@@ -62,4 +62,4 @@ def test_the_pages_tables_are_made_from_the_code() -> None:
     assert "| `reveal.hour` | 1,000 |" in tables.limits_table()
     assert "`fr-nir`" in tables.formats_table()
     assert "## `jeton serve`" in "\n".join(tables.commands(tables.main, "jeton"))
-    assert "| `port` | `8200` |" in "\n".join(tables.settings_tables())
+    assert "| `port` | `8200` | 0 to 65_535 |" in "\n".join(tables.settings_tables())
