@@ -6,6 +6,9 @@ simply has no way out. Numbers are bounded, and the large ones rounded to four d
 none can carry an identifier. To log something new, add its event or field below.
 """
 
+import builtins
+import errno
+import os
 import re
 import signal
 from collections.abc import Callable, Iterable, Mapping
@@ -13,18 +16,20 @@ from dataclasses import dataclass
 from typing import Final
 
 import vault
+import vault.errors
 
 WITHHELD: Final = "<withheld>"
 
 EVENTS: Final = frozenset(
     """
-    starting serving ready not-ready stopping stopped development-mode
+    starting serving ready not-ready stopping stopped development-mode not-encrypted
     worker-started worker-stopped worker-died
     reloaded reload-failed keys-loaded keys-unavailable
     store-unavailable store-recovered store-halted store-resumed
     record-repaired record-replayed record-unavailable record-recovered
     checkpoint-written checkpoint-failed segment-retired
     disk-space-low disk-space-recovered
+    ledger-failed duty-failed
     budget-exhausted principal-locked principal-unlocked
     request-failed task-failed uncaught-exception warning foreign
     """.split()
@@ -56,7 +61,16 @@ REASONS: Final = frozenset(
     torn-tail went-backwards epoch-changed generation-went-backwards operator honeytoken
     disk-full read-only missing retention shutdown signal
     """.split()
-)
+) | frozenset(os.strerror(number) for number in errno.errorcode)
+DUTIES: Final = frozenset("free_space aggregates leases mark state retention tick".split())
+"""What the ledger does beside answering."""
+ERRORS: Final = frozenset(
+    name
+    for name, kind in {**vars(builtins), **vars(vault.errors)}.items()
+    if isinstance(kind, type) and issubclass(kind, BaseException)
+) | {"DatabaseError", "IntegrityError", "InterfaceError", "OperationalError", "ProgrammingError"}
+"""Classes of exceptions, where only the class's name was handed on (the last ones: SQLite's)."""
+HOSTS: Final = frozenset({"127.0.0.1", "::1", "localhost", "0.0.0.0", "::"})  # noqa: S104
 LOGGERS: Final = frozenset(
     {"root", "uvicorn", "uvicorn.error", "uvicorn.access", "uvicorn.asgi", "asyncio", "concurrent"}
 )
@@ -168,17 +182,23 @@ def _path(value: object, names: Names) -> str | None:
     return text if (text := str(value)) in names.paths else None
 
 
+def _host(value: object, names: Names) -> str | None:
+    return text if (text := plain(value)) in names.hosts | HOSTS else None
+
+
 _COUNT = _up_to(9_999_999)
 
 FIELDS: Final[Mapping[str, Check]] = {
     "client": _named("clients"),
     "transformation": _named("transformations"),
-    "host": _named("hosts"),
+    "host": _host,
     "path": _path,
     "operation": _one_of(OPERATIONS),
     "code": _one_of(CODES),
     "limit": _one_of(LIMITS),
     "reason": _one_of(REASONS),
+    "duty": _one_of(DUTIES),
+    "error": _one_of(ERRORS),
     "signal": _one_of(frozenset(known.name for known in signal.Signals)),
     "release": _one_of(frozenset({vault.__version__})),
     "request_id": _matching(_UUID),
