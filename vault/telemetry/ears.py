@@ -1,4 +1,4 @@
-"""What the ledger tells, as log lines and numbers.
+"""What hears the ledger: its news become log lines and numbers.
 
 The ledger knows nothing of logs: it calls ``tell(name, facts)``. A record that stays
 unavailable is counted each time and logged once, until it is there again.
@@ -13,8 +13,11 @@ from vault.telemetry.metrics import Metrics
 Facts = Mapping[str, str | int | float]
 
 
-class LedgerListener:
-    """Pass an instance to the ledger as its `tell`. Names it does not know are ignored."""
+class Ears:
+    """Pass an instance to the ledger as its `tell`. Names it does not know are ignored.
+
+    `alarm_bytes` is the configuration's: below so much free space the metrics raise the alarm.
+    """
 
     def __init__(self, metrics: Metrics, alarm_bytes: int) -> None:
         self._metrics = metrics
