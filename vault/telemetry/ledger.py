@@ -13,7 +13,7 @@ from vault.telemetry.metrics import Metrics
 Facts = Mapping[str, str | int | float]
 
 
-class Ears:
+class LedgerListener:
     """Pass an instance to the ledger as its `tell`. Names it does not know are ignored.
 
     `alarm_bytes` is the configuration's: below so much free space the metrics raise the alarm.

@@ -12,7 +12,7 @@ import pytest
 import vault
 from tests.support.leaks import distinctive_values, found
 from vault.telemetry import logs
-from vault.telemetry.ears import Ears
+from vault.telemetry.ledger import LedgerListener
 from vault.telemetry.metrics import Metrics
 from vault.telemetry.vocabulary import WITHHELD
 
@@ -30,8 +30,8 @@ def metrics() -> Metrics:
 
 
 @pytest.fixture
-def tell(metrics: Metrics) -> Ears:
-    return Ears(metrics, alarm_bytes=1_000)
+def tell(metrics: Metrics) -> LedgerListener:
+    return LedgerListener(metrics, alarm_bytes=1_000)
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:
@@ -44,7 +44,7 @@ def number(metrics: Metrics, name: str) -> float:
 
 
 def test_a_record_that_stays_away_is_counted_each_time_and_logged_once(
-    tell: Ears, metrics: Metrics, stream: io.StringIO
+    tell: LedgerListener, metrics: Metrics, stream: io.StringIO
 ) -> None:
     for _ in range(3):
         tell("record_unavailable", {"reason": "No space left on device"})
@@ -60,7 +60,9 @@ def test_a_record_that_stays_away_is_counted_each_time_and_logged_once(
     assert number(metrics, "jeton_record_failures_total") == 4
 
 
-def test_space_is_a_number_and_an_alarm(tell: Ears, metrics: Metrics, stream: io.StringIO) -> None:
+def test_space_is_a_number_and_an_alarm(
+    tell: LedgerListener, metrics: Metrics, stream: io.StringIO
+) -> None:
     tell("record_space", {"free_bytes": 1_000})
     assert number(metrics, "jeton_record_space_alarm") == 0
     tell("record_space", {"free_bytes": 999})
@@ -72,7 +74,7 @@ def test_space_is_a_number_and_an_alarm(tell: Ears, metrics: Metrics, stream: io
     ]
 
 
-def test_the_rest_is_told_too(tell: Ears, metrics: Metrics, stream: io.StringIO) -> None:
+def test_the_rest_is_told_too(tell: LedgerListener, metrics: Metrics, stream: io.StringIO) -> None:
     tell("group", {"size": 12, "seconds": 0.0003})
     tell("ledger_failed", {"error": "OperationalError"})
     tell("duty_failed", {"duty": "mark", "error": "SetUpError"})
@@ -91,7 +93,7 @@ def test_the_rest_is_told_too(tell: Ears, metrics: Metrics, stream: io.StringIO)
     assert number(metrics, "jeton_store_errors_total") == 1
 
 
-def test_facts_that_are_values_go_nowhere(tell: Ears, stream: io.StringIO) -> None:
+def test_facts_that_are_values_go_nowhere(tell: LedgerListener, stream: io.StringIO) -> None:
     values = distinctive_values(60)
     for value in values:
         for name in ("ledger_failed", "duty_failed", "halted", "record_unavailable", "retention"):
@@ -111,7 +113,7 @@ def told() -> Iterator[str]:
                 yield node.args[0].value
 
 
-def test_everything_that_the_ledger_tells_is_heard(tell: Ears) -> None:
+def test_everything_that_the_ledger_tells_is_heard(tell: LedgerListener) -> None:
     names = set(told())
     assert names
     assert names <= set(tell._hear)
