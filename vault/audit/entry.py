@@ -31,7 +31,7 @@ class Disclosure(_Entry, frozen=True, kw_only=True, gc=False, tag="disclosure"):
     items: int
     failed: int = 0
     persons: Sequence[str] = ()
-    """The distinct people it was about: 32 hex digits each (`vault.ledger.persons`)."""
+    """The distinct people it was about: 32 hex digits each (made by the engine)."""
     purpose: str | None = None
     end_user: str | None = None
     request_id: str | None = None
@@ -72,6 +72,9 @@ class Event(_Entry, frozen=True, kw_only=True, tag="event"):
 
 
 Entry = Disclosure | Refusals | Tokenised | Event
+
+DISCLOSURE, EVENT = b'{"kind":"disclosure"', b'{"kind":"event"'
+"""How the lines of these kinds begin, so that readers need not decode the others."""
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)

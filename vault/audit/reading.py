@@ -53,8 +53,11 @@ def entries(folder: Path, selection: Selection = ALL) -> Iterator[tuple[str, Ent
     return (located for located in merged if selection.takes(located[1]))
 
 
-def read_chain(chain: Path, after: int = 0, since: float | None = None) -> Iterator[Entry]:
-    """The sealed entries of a chain with a sequence above `after`, in order.
+def read_chain(
+    chain: Path, after: int = 0, since: float | None = None, only: bytes = b""
+) -> Iterator[Entry]:
+    """The sealed entries of a chain with a sequence above `after`, in order; `only` those
+    whose lines begin like this.
 
     Segments that were over before `since` are skipped whole; later ones are not filtered.
     """
@@ -67,17 +70,18 @@ def read_chain(chain: Path, after: int = 0, since: float | None = None) -> Itera
             began = first_time(following) if since is not None else None
             if began is not None and since is not None and began < since:
                 continue
-        yield from (entry for entry in _sealed(path, after) if entry.seq > after)
+        yield from (entry for entry in _sealed(path, after, only) if entry.seq > after)
 
 
-def _sealed(path: Path, after: int) -> Iterator[Entry]:
+def _sealed(path: Path, after: int, only: bytes) -> Iterator[Entry]:
     """Only groups that reach beyond `after` are decoded."""
     group: list[bytes] = []
     with path.open("rb") as file:
         next(file, b"")
         for line in file:
             if not line.startswith(SEAL_START):
-                group.append(line)
+                if line.startswith(only):
+                    group.append(line)
                 continue
             seal = read_seal(line)
             if seal is not None and seal.last > after:

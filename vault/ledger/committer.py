@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from time import perf_counter
 
 import msgspec
 
@@ -112,9 +113,10 @@ class Committer:
     async def _commit(self, group: list[_Waiting]) -> None:
         try:
             await self._try_the_record()
-            now = self._clock()
+            now, began = self._clock(), perf_counter()
             admitted = await self._charge(group, now)
             await self._write(admitted, now)
+            self._tell("group", {"size": len(group), "seconds": perf_counter() - began})
         except Refusal as refusal:
             _fail(group, refusal)
         except Exception as error:  # noqa: BLE001 - a bug must not stop all later reveals

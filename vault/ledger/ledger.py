@@ -15,6 +15,7 @@ from vault.ledger.aggregates import Aggregates
 from vault.ledger.committer import Committer, Tell, tell_nobody
 from vault.ledger.lease import Leases
 from vault.ledger.maintenance import Maintenance, Parts
+from vault.ledger.replay import ChargeOf
 from vault.store.base import Charge, Mark, Store
 
 
@@ -30,6 +31,7 @@ class Ledger:
         *,
         generation: int,
         epoch: str,
+        charge_of: ChargeOf,
         clock: Callable[[], float],
         tell: Tell = tell_nobody,
     ) -> None:
@@ -40,21 +42,21 @@ class Ledger:
         self._committer = Committer(store, record, clock, tell)
         self._leases = Leases(store, clock)
         self._aggregates = Aggregates(clock)
-        self.maintenance = Maintenance(
-            Parts(
-                settings=settings,
-                store=store,
-                record=record,
-                checkpoints=checkpoints,
-                committer=self._committer,
-                leases=self._leases,
-                aggregates=self._aggregates,
-                clock=clock,
-                tell=tell,
-                generation=generation,
-                epoch=epoch,
-            )
+        self._parts = Parts(
+            settings=settings,
+            store=store,
+            record=record,
+            checkpoints=checkpoints,
+            committer=self._committer,
+            leases=self._leases,
+            aggregates=self._aggregates,
+            clock=clock,
+            tell=tell,
+            generation=generation,
+            epoch=epoch,
+            charge_of=charge_of,
         )
+        self.maintenance = Maintenance(self._parts)
         self.spend_now = self._leases.spend_now
         self.spend = self._leases.spend
         self.tokenised = self._aggregates.tokenised
@@ -76,6 +78,10 @@ class Ledger:
         await self.maintenance.checkpoint()  # before the first entry: a record has checkpoints
         await self.event("start")
         self.maintenance.start()
+
+    def renew(self, generation: int, charge_of: ChargeOf) -> None:
+        """Go on under a new configuration: its keyset's generation, what its charges are."""
+        self._parts.generation, self._parts.charge_of = generation, charge_of
 
     async def close(self) -> None:
         """Settle what is queued, give back what is leased, sign, and leave the chain."""

@@ -22,6 +22,7 @@ from vault.errors import Refusal, SetUpError
 from vault.ledger.aggregates import Aggregates
 from vault.ledger.committer import Committer, Tell
 from vault.ledger.lease import Leases
+from vault.ledger.replay import Chain, ChargeOf, replay
 from vault.store.base import Mark, State, Store
 
 TICK_SECONDS = 1.0
@@ -42,6 +43,7 @@ class Parts:
     tell: Tell
     generation: int
     epoch: str
+    charge_of: ChargeOf
 
 
 class Maintenance:
@@ -163,6 +165,10 @@ class Maintenance:
             await parts.store.halt(reason)
             parts.tell("halted", {"reason": reason})
             await parts.committer.write([Event(name="halted", detail={"reason": reason})])
+        # Each worker counts its own chain's charges again; those of dead ones wait for a start.
+        record = parts.record
+        chain = Chain(parts.settings.folder / record.name, record.tail, known)
+        await replay(parts.store, chain, parts.charge_of, parts.clock())
 
     async def _retain(self) -> None:
         parts, now = self._parts, self._parts.clock()

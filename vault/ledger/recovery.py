@@ -1,68 +1,36 @@
 """At start: bring the record and the store back into step, or stop reveals and say why.
 
-The record is the write-ahead log of the counters. Where the store has lost charges that the
+Where the store has lost charges that the
 record knows (a crash, an older file put back), they are counted again, at their own times.
 Where one of the two went backwards further than a crash explains, reveals also stop until an
 operator accepts the state, on the record.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from vault.audit.checkpoint import Checkpoint, Checkpoints
-from vault.audit.entry import Detail, Disclosure, Entry, Event, seconds
-from vault.audit.group import Tail
+from vault.audit.entry import Event, seconds
 from vault.audit.locking import FileLock
-from vault.audit.reading import read_chain, tail_at
+from vault.audit.reading import tail_at
 from vault.audit.segment import chains
 from vault.audit.writer import DamagedError, RecordWriter
-from vault.config import DAY, Audit
+from vault.config import Audit
 from vault.errors import SetUpError
 from vault.ledger.committer import Tell, tell_nobody
 from vault.ledger.ledger import Ledger
-from vault.store.base import Charge, Mark, Replay, State, Store
+from vault.ledger.replay import Chain, ChargeOf, replay
+from vault.store.base import Mark, State, Store
 
 CRASH_SECONDS = 600
 """A store that lost older charges than this did not lose them in a crash."""
 
-CHUNK = 1_000
-
-ChargeOf = Callable[[Disclosure], Charge | None]
-"""What a recorded disclosure cost, by the configuration of today; None: nothing any more
-(the client is gone). Without a request id: the charge is counted, not deduplicated."""
-
-
-@dataclass(slots=True)
-class _Chain:
-    """One chain that nobody else is writing, as it stands."""
-
-    path: Path
-    tail: Tail
-    mark: Mark | None
-    repaired: Detail | None = None
-
-    @property
-    def charged(self) -> int:
-        return self.mark.charged if self.mark else 0
-
-    def lost(self, since: float | None = None) -> Iterator[Entry]:
-        """What the store does not know of it: charged disclosures, locks and unlocks."""
-        entries = read_chain(self.path, self.charged, since)
-        return (entry for entry in entries if _changes_store(entry))
-
-
-def _changes_store(entry: Entry) -> bool:
-    if isinstance(entry, Disclosure):
-        return not entry.duplicate
-    return isinstance(entry, Event) and entry.name in ("lock", "unlock")
-
 
 @dataclass(slots=True)
 class _Found:
-    chains: list[_Chain] = field(default_factory=list)
+    chains: list[Chain] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
 
 
@@ -108,6 +76,7 @@ async def open_ledger(
         checkpoints,
         generation=generation,
         epoch=epoch,
+        charge_of=charge_of,
         clock=clock,
         tell=tell,
     )
@@ -148,7 +117,7 @@ async def _recover(
         if chain.repaired
     ]
     for chain in found.chains:
-        replayed = await _replay(store, chain, charge_of, now)
+        replayed = await replay(store, chain, charge_of, now)
         if replayed:
             events.append(
                 Event(name="replayed", detail={"writer": chain.path.name, "charges": replayed})
@@ -194,9 +163,9 @@ def _look(
     return found
 
 
-def _take(path: Path, record: RecordWriter, mark: Mark | None, found: _Found) -> _Chain | None:
+def _take(path: Path, record: RecordWriter, mark: Mark | None, found: _Found) -> Chain | None:
     if path.name == record.name:
-        return _Chain(path, record.tail, mark, record.repaired)
+        return Chain(path, record.tail, mark, record.repaired)
     try:
         other = RecordWriter.take(path)
     except DamagedError as error:
@@ -205,10 +174,10 @@ def _take(path: Path, record: RecordWriter, mark: Mark | None, found: _Found) ->
     if other is None:
         return None  # alive: it was recovered by its owner
     other.close()
-    return _Chain(path, other.tail, mark, other.repaired)
+    return Chain(path, other.tail, mark, other.repaired)
 
 
-def _doubts(chain: _Chain, now: float) -> list[str]:
+def _doubts(chain: Chain, now: float) -> list[str]:
     name, mark = chain.path.name, chain.mark
     doubts: list[str] = []
     if mark is not None and mark.durable > chain.tail.sequence:
@@ -224,39 +193,7 @@ def _doubts(chain: _Chain, now: float) -> list[str]:
     return doubts
 
 
-async def _replay(store: Store, chain: _Chain, charge_of: ChargeOf, now: float) -> int:
-    """Count what the store has lost and what still counts; returns how many charges."""
-    since, count, through = now - DAY, 0, chain.charged
-    locks: dict[tuple[str, str | None], Event] = {}
-    lost = chain.lost(since)
-    while part := await asyncio.to_thread(lambda: list(islice(lost, CHUNK))):
-        through = part[-1].seq
-        charges = [replay for replay in (_again(each, charge_of, since) for each in part) if replay]
-        locks |= {_locked(each): each for each in part if isinstance(each, Event)}
-        await store.replay(chain.path.name, charges, through)
-        count += len(charges)
-    for (principal, end_user), event in locks.items():
-        if event.name == "lock":
-            await store.lock(principal, end_user, str(event.detail.get("reason") or ""))
-        else:
-            await store.unlock(principal, end_user)
-    return count
-
-
-def _again(entry: Entry, charge_of: ChargeOf, since: float) -> Replay | None:
-    if not isinstance(entry, Disclosure):
-        return None
-    at = seconds(entry.time)
-    charge = charge_of(entry) if at >= since else None
-    return Replay(at, charge) if charge is not None else None
-
-
-def _locked(event: Event) -> tuple[str, str | None]:
-    end_user = event.detail.get("end_user")
-    return str(event.detail.get("principal")), None if end_user is None else str(end_user)
-
-
-async def _set_marks(store: Store, found: list[_Chain], record: RecordWriter) -> None:
+async def _set_marks(store: Store, found: list[Chain], record: RecordWriter) -> None:
     for chain in found:
         tail = record.tail if chain.path.name == record.name else chain.tail
         if chain.mark is None or chain.mark.durable != tail.sequence:
