@@ -1,0 +1,76 @@
+"""Counts again what the store has lost: the record is the write-ahead log of the counters."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from vault.audit.entry import DISCLOSURE, EVENT, Detail, Disclosure, Event, seconds
+from vault.audit.group import Tail
+from vault.audit.reading import read_chain
+from vault.config import DAY
+from vault.store.base import Charge, Mark, Replay, Store
+
+CHUNK = 1_000
+
+ChargeOf = Callable[[Disclosure], Charge | None]
+"""What a recorded disclosure cost, by the configuration of today; None: nothing any more
+(the client is gone). Without a request id: the charge is counted, not deduplicated."""
+
+
+@dataclass(slots=True)
+class Chain:
+    """One chain that nobody else is writing, as it stands."""
+
+    path: Path
+    tail: Tail
+    mark: Mark | None
+    repaired: Detail | None = None
+
+    @property
+    def charged(self) -> int:
+        return self.mark.charged if self.mark else 0
+
+    def lost(self, since: float | None = None) -> Iterator[Disclosure]:
+        """The disclosures whose charges the store does not know."""
+        for entry in read_chain(self.path, self.charged, since, only=DISCLOSURE):
+            if isinstance(entry, Disclosure) and not entry.duplicate:
+                yield entry
+
+    def lost_locks(self) -> Iterator[Event]:
+        """Locks and unlocks that the store does not know, however old."""
+        for entry in read_chain(self.path, self.charged, only=EVENT):
+            if isinstance(entry, Event) and entry.name in ("lock", "unlock"):
+                yield entry
+
+
+async def replay(store: Store, chain: Chain, charge_of: ChargeOf, now: float) -> int:
+    """Do again what the store has lost and what still counts; returns how many charges."""
+    await _replay_locks(store, chain)
+    since, count = now - DAY, 0
+    lost = chain.lost(since)
+    while part := await asyncio.to_thread(lambda: list(islice(lost, CHUNK))):
+        charges = [again for again in (_again(each, charge_of, since) for each in part) if again]
+        await store.replay(chain.path.name, charges, part[-1].seq)
+        count += len(charges)
+    return count
+
+
+async def _replay_locks(store: Store, chain: Chain) -> None:
+    last: dict[tuple[str, str | None], Event] = {}
+    for event in await asyncio.to_thread(lambda: list(chain.lost_locks())):
+        end_user = event.detail.get("end_user")
+        key = str(event.detail.get("principal")), None if end_user is None else str(end_user)
+        last[key] = event
+    for (principal, end_user), event in last.items():
+        if event.name == "lock":
+            await store.lock(principal, end_user, str(event.detail.get("reason") or ""))
+        else:
+            await store.unlock(principal, end_user)
+
+
+def _again(entry: Disclosure, charge_of: ChargeOf, since: float) -> Replay | None:
+    at = seconds(entry.time)
+    charge = charge_of(entry) if at >= since else None
+    return Replay(at, charge) if charge is not None else None
