@@ -11,7 +11,7 @@ import click
 import msgspec
 from msgspec import inspect as shapes
 
-from vault import config
+from vault import config, formats
 from vault.cli import main
 from vault.config import reading, settings
 
@@ -192,5 +192,30 @@ def commands(command: click.Command, path: str) -> Iterator[str]:
 
 
 def formats_table() -> str:
-    """A row for every format of the catalogue."""
-    return _table((), ())
+    """A row for every kind of values of every format in the catalogue."""
+    head = (
+        "format",
+        "values",
+        "shape",
+        "domain",
+        "where tokens live",
+        "who takes them",
+        "recognisable",
+        "key slots",
+    )
+    return _table(
+        head,
+        (
+            (
+                f"`{row.format}`",
+                row.values,
+                row.shape,
+                f"{row.domain:,}",
+                row.tokens,
+                row.validators,
+                "yes" if row.recognisable else "no",
+                row.slots,
+            )
+            for row in formats.rows()
+        ),
+    )
