@@ -276,7 +276,23 @@ class TestRules:
                 "transformations.b.key_id: transformations.fr-nir has the same key",
             ),
             (with_transformation('key_id = "A"'), "transformations.fr-nir.key_id: expected"),
-            (with_transformation("min_length=9\nmax_length=8"), "fr-nir.min_length: must not"),
+            (
+                '[transformations.n]\nformat="digits"\nmin_length=9\nmax_length=8',
+                "transformations.n: ",
+            ),
+            (
+                '[transformations.n]\nformat="digits"\nband="none"',
+                "transformations.n: digits has no option band",
+            ),
+            (
+                '[transformations.n]\nformat="fr-nirs"',
+                'transformations.n.format: no format has this name; did you mean "fr-nir"?',
+            ),
+            ('[transformations.n]\nformat="!"', "no format has this name; there are fr-nir"),
+            (
+                with_transformation('person="context:b"\n[transformations.b]\nformat="birth-date"'),
+                "fr-nir.person: must name a transformation that opens without a context",
+            ),
             ("development=true\nserver.host='0.0.0.0'", "server.host: development mode"),
             ("development=true\nserver.host='example.org'", "server.host: development mode"),
             ("development=true\nserver.metrics_host='::'", "server.metrics_host: development"),

@@ -6,6 +6,8 @@ from ipaddress import ip_address, ip_network
 
 from vault.config.settings import Client, Grant, Settings, Transformation
 from vault.config.shape import Problem, dotted, nearest
+from vault.errors import SetUpError
+from vault.formats import CATALOGUE, Format, build
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 """Clients and transformations: they stand in URLs, file names and credentials."""
@@ -64,10 +66,44 @@ def _transformation(
 ) -> Iterator[Problem]:
     if transformation.key_id is not None and not NAME.fullmatch(transformation.key_id):
         yield Problem(f"{at}.key_id", "expected 1 to 63 lower-case letters, digits and hyphens")
-    low, high = transformation.min_length, transformation.max_length
-    if low is not None and high is not None and low > high:
-        yield Problem(f"{at}.min_length", f"must not be above {at}.max_length")
+    yield from _format(transformation, at)
     yield from _person(transformation, known, f"{at}.person")
+
+
+def _format(transformation: Transformation, at: str) -> Iterator[Problem]:
+    if transformation.format not in CATALOGUE:
+        right = nearest(transformation.format, CATALOGUE)
+        yield Problem(
+            f"{at}.format",
+            f'no format has this name; did you mean "{right}"?'
+            if right
+            else f"no format has this name; there are {', '.join(CATALOGUE)}",
+        )
+        return
+    try:
+        _built(transformation)
+    except SetUpError as error:
+        yield Problem(at, str(error))
+
+
+def _built(transformation: Transformation) -> Format:
+    return build(
+        transformation.format,
+        band=transformation.band,
+        wrong_key=transformation.wrong_key,
+        alphabet=transformation.alphabet,
+        min_length=transformation.min_length,
+        max_length=transformation.max_length,
+    )
+
+
+def _needs_context(transformation: Transformation) -> bool:
+    if transformation.context is not None:
+        return transformation.context == "required"
+    try:
+        return _built(transformation).context == "required"
+    except SetUpError:  # told by its own check
+        return False
 
 
 def _person(
@@ -83,7 +119,7 @@ def _person(
         return
     if name not in known:
         yield Problem(at, _no_such_transformation(name, known))
-    elif known[name].context == "required":
+    elif _needs_context(known[name]):
         yield Problem(
             at, "must name a transformation that opens without a context: a context has none"
         )
