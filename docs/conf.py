@@ -17,6 +17,8 @@ myst_heading_anchors = 3
 html_theme = "furo"
 html_title = "Jeton"
 html_show_sphinx = False
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 exclude_patterns = ["_build"]
 nitpicky = True
 

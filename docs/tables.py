@@ -193,29 +193,16 @@ def commands(command: click.Command, path: str) -> Iterator[str]:
 
 def formats_table() -> str:
     """A row for every kind of values of every format in the catalogue."""
-    head = (
-        "format",
-        "values",
-        "shape",
-        "domain",
-        "where tokens live",
-        "who takes them",
-        "recognisable",
-        "key slots",
-    )
-    return _table(
-        head,
+    head = ("values", "domain", "where tokens live", "who takes them", "told apart", "slots")
+    rows = [
         (
-            (
-                f"`{row.format}`",
-                row.values,
-                row.shape,
-                f"{row.domain:,}",
-                row.tokens,
-                row.validators,
-                "yes" if row.recognisable else "no",
-                row.slots,
-            )
-            for row in formats.rows()
-        ),
-    )
+            f"**{row.format}**: {row.values}<br>{row.shape}",
+            f"{row.domain:,}",
+            row.tokens,
+            row.validators,
+            "yes" if row.recognisable else "no",
+            row.slots,
+        )
+        for row in formats.rows()
+    ]
+    return _table(head, rows)

@@ -60,6 +60,6 @@ def test_the_pages_tables_are_made_from_the_code() -> None:
     tables = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tables)
     assert "| `reveal.hour` | 1,000 |" in tables.limits_table()
-    assert "`fr-nir`" in tables.formats_table()
+    assert "**fr-nir**: ordinary" in tables.formats_table()
     assert "## `jeton serve`" in "\n".join(tables.commands(tables.main, "jeton"))
     assert "| `port` | `8200` | 0 to 65_535 |" in "\n".join(tables.settings_tables())
