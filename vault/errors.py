@@ -58,14 +58,18 @@ class Refusal(JetonError):
     """The request is refused whole; nothing was answered.
 
     `code` is one of the stable codes of the HTTP contract, `detail` says which rule and
-    how to mend it, `retry_after` is in whole seconds where waiting helps.
+    how to mend it, `retry_after` is in whole seconds where waiting helps, `limit` names the
+    limit that a spent budget belongs to (`reveal.hour`).
     """
 
-    def __init__(self, code: str, detail: str, retry_after: int | None = None) -> None:
+    def __init__(
+        self, code: str, detail: str, retry_after: int | None = None, limit: str | None = None
+    ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
         self.retry_after = retry_after
+        self.limit = limit
 
 
 class SetUpError(JetonError):

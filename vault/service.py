@@ -21,6 +21,7 @@ from vault.engine.transformation import Transformation
 from vault.errors import InvalidValue, Refusal
 from vault.ledger.ledger import Ledger
 from vault.store.base import Charge
+from vault.telemetry.metrics import Metrics
 
 __all__ = ["Answer", "Call", "ItemFailure", "Service"]
 
@@ -83,12 +84,14 @@ class Service:
         access: Access,
         ledger: Ledger,
         persons: Persons,
+        metrics: Metrics,
         pool: Executor,
     ) -> None:
         self.transformations = transformations
         self._access = access
         self._ledger = ledger
         self._persons = persons
+        self._metrics = metrics
         self._pool = pool
 
     async def perform(self, call: Call) -> Answer:
@@ -109,6 +112,8 @@ class Service:
             return await self._disclose(call, transformation, allowance)
         except Refusal as refusal:
             self._ledger.refused(call.principal, refusal.code)
+            if refusal.limit is not None:
+                self._metrics.refused_budget(call.principal, refusal.limit)
             raise
 
     async def _tokenise(
@@ -142,6 +147,7 @@ class Service:
             fingerprint=call.fingerprint,
         )
         receipt = await self._ledger.settle(charge, _entry(call, disclosed, persons))
+        self._metrics.revealed(call.operation, len(persons))
         return Answer(disclosed.results, disclosed.errors, str(receipt))
 
     async def _compute(self, count: int, work: Callable[[], T]) -> T:

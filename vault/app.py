@@ -1,0 +1,241 @@
+"""Where the parts are put together: settings in, a running vault out.
+
+`Vault` is everything that one configuration says. Store, record and metrics outlive it: a
+reload makes a new `Vault` over the same ones and puts it in the old one's place, whole.
+"""
+
+import hmac
+import os
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vault.access.grants import Access
+from vault.access.identity import Identities, Principal
+from vault.audit.entry import Disclosure
+from vault.config import Settings, load
+from vault.crypto.kek import open_kek
+from vault.crypto.keyset import Keyset
+from vault.crypto.keyset_file import load as load_keyset
+from vault.crypto.secret import KeyAccess
+from vault.engine.persons import Persons
+from vault.engine.transformation import Transformation, compile_transformations
+from vault.errors import Refusal, SetUpError
+from vault.ledger.ledger import Ledger
+from vault.ledger.recovery import open_ledger
+from vault.service import Answer, Call, Service
+from vault.store import open_store
+from vault.store.base import Charge, Store
+from vault.telemetry import Names, install, know, log
+from vault.telemetry.ledger import LedgerListener
+from vault.telemetry.metrics import Metrics
+
+CONFIG = "JETON_CONFIG"
+"""Where worker processes find the configuration file: they inherit the environment only."""
+
+POOL = 1
+"""Threads for large batches. More would only contend for the interpreter's lock."""
+
+
+class Rules:
+    """What one configuration says, without any state: who may do what, with which keys."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Raises SetUpError for a keyset that cannot be opened or a bad transformation."""
+        self.settings = settings
+        self.keyset: Keyset = load_keyset(
+            settings.keys.keyset, open_kek(settings.keys.kek, settings.keys.keyset.parent)
+        )
+        self.transformations = compile_transformations(settings, self.keyset)
+        self.identities = Identities(settings)
+        self.access = Access(settings)
+        self.persons = Persons(self.keyset.derive_root("person"), self.transformations)
+
+    def charge_of(self, entry: Disclosure) -> Charge | None:
+        """What a recorded disclosure costs by these rules; None where its client is gone."""
+        try:
+            allowance = self.access.authorise(
+                entry.principal,
+                entry.operation,  # type: ignore[arg-type] # the record holds operations only
+                entry.transformation,
+                entry.purpose,
+                entry.end_user,
+            )
+        except Refusal:
+            return None
+        return Charge(
+            principal=entry.principal,
+            end_user=entry.end_user,
+            items=entry.items,
+            limits=allowance.limits,
+            persons=frozenset(bytes.fromhex(person) for person in entry.persons),
+            people=allowance.people,
+        )
+
+
+class Vault:
+    """A running vault under one configuration: the door that the web opens."""
+
+    def __init__(self, rules: Rules, ledger: Ledger, store: Store, metrics: Metrics) -> None:
+        self.rules = rules
+        self.ledger = ledger
+        self.store = store
+        self.metrics = metrics
+        self.development = rules.settings.development
+        self.pool = ThreadPoolExecutor(POOL, "batch")
+        key = rules.keyset.derive_root("fingerprint").reveal(KeyAccess())
+        self._fingerprint = hmac.new(key, digestmod="sha256")
+        self._identities = rules.identities
+        self.service = Service(
+            rules.transformations, rules.access, ledger, rules.persons, metrics, self.pool
+        )
+
+    def authenticate(self, authorization: str | None, source: str) -> Principal:
+        """Raises Refusal (unauthenticated)."""
+        try:
+            return self._identities.authenticate(authorization, source, datetime.now(UTC))
+        except Refusal:
+            self.metrics.unauthenticated()
+            raise
+
+    def knows(self, transformation: str) -> bool:
+        return transformation in self.rules.transformations
+
+    async def perform(self, call: Call) -> Answer:
+        """Raises Refusal with nothing answered."""
+        return await self.service.perform(call)
+
+    def fingerprint(self, *parts: bytes) -> bytes:
+        """A keyed digest over all parts, each framed by its length."""
+        mac = self._fingerprint.copy()
+        for part in parts:
+            mac.update(len(part).to_bytes(8, "big"))
+            mac.update(part)
+        return mac.digest()
+
+    def transformations(self, principal: Principal) -> Sequence[Mapping[str, object]]:
+        """What this caller may use, as the contract's `GET /v1/transformations` tells it."""
+        return [
+            _described(
+                self.rules.transformations[granted.transformation],
+                granted.operations,
+                granted.purposes,
+            )
+            for granted in self.rules.access.grants_of(principal.name)
+        ]
+
+    async def readiness(self) -> None:
+        """Raises Refusal while disclosures could not be answered."""
+        state = await self.store.state()
+        if state.halted is not None:
+            raise Refusal("store_unavailable", "reveals are stopped: see `jeton audit accept`", 60)
+        if self.ledger.trouble is not None:
+            raise Refusal("audit_unavailable", "the record cannot be written", 1)
+
+    def observe(
+        self,
+        operation: str,
+        transformation: str,
+        code: str,
+        items: int,
+        seconds: float,
+        failed: int = 0,
+    ) -> None:
+        self.metrics.request(operation, transformation, code, items, seconds, failed)
+
+    def failed(self, error: Exception) -> None:
+        log.error("request-failed", exception=error)
+
+    def render_metrics(self) -> tuple[bytes, str]:
+        return self.metrics.render()
+
+    async def reload(self, settings: Settings) -> "Vault":
+        """A vault under new settings over the same store and record.
+
+        Raises SetUpError, and this one stays in force, where the settings are not usable or
+        would need a restart.
+        """
+        old = self.rules.settings
+        for section in ("server", "store", "audit"):
+            if getattr(settings, section) != getattr(old, section):
+                raise SetUpError(f"a change of [{section}] needs a restart")
+        rules = Rules(settings)
+        known = await self.store.raise_generation(rules.keyset.generation)
+        rules.keyset.refuse_older_than(known)
+        self.ledger.renew(rules.keyset.generation, rules.charge_of)
+        _tell_names(settings, self.metrics)
+        return Vault(rules, self.ledger, self.store, self.metrics)
+
+
+def _described(
+    transformation: Transformation, operations: Sequence[str], purposes: Sequence[str]
+) -> dict[str, object]:
+    return {
+        "name": transformation.name,
+        "format": transformation.configured.format,
+        "method": transformation.configured.method,
+        "context": transformation.context,
+        "operations": operations,
+        "purposes": purposes,
+        "token_recognisable": transformation.format.recognisable,
+    }
+
+
+def _names(settings: Settings) -> Names:
+    paths = (settings.keys.keyset, settings.audit.folder)
+    return Names.of(settings.clients, settings.transformations, paths, (settings.server.host,))
+
+
+def _tell_names(settings: Settings, metrics: Metrics) -> None:
+    know(_names(settings))
+    metrics.know(settings.transformations, settings.clients)
+
+
+@asynccontextmanager
+async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
+    """A vault from settings, ready; closed in order at the end.
+
+    Raises SetUpError: keys, configuration or state that cannot be used; Refusal where the
+    store or the record cannot be reached.
+    """
+    metrics = Metrics(settings.transformations, settings.clients, settings.development)
+    know(_names(settings))
+    rules = Rules(settings)
+    async with AsyncExitStack() as stack:
+        store = await open_store(settings.store.url)
+        stack.push_async_callback(store.close)
+        ledger = await open_ledger(
+            settings.audit,
+            store,
+            rules.keyset.derive_root("audit").reveal(KeyAccess()),
+            generation=rules.keyset.generation,
+            charge_of=rules.charge_of,
+            clock=time.time,
+            tell=LedgerListener(metrics, settings.audit.alarm_bytes),
+        )
+        stack.push_async_callback(ledger.close)
+        await ledger.start()
+        vault = Vault(rules, ledger, store, metrics)
+        stack.callback(vault.pool.shutdown)
+        yield vault
+
+
+def create() -> "object":
+    """The ASGI application of a worker process, by the configuration that `JETON_CONFIG` names."""
+    from vault.web.dispatch import Application  # noqa: PLC0415 - the command line needs no web
+    from vault.web.door import Holder  # noqa: PLC0415
+
+    settings = load(Path(os.environ[CONFIG]), os.environ)
+    install(_names(settings))
+    holder = Holder.__new__(Holder)
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        async with open_vault(settings) as vault:
+            holder.door = vault
+            yield
+
+    return Application(holder, settings.server, lifespan)
