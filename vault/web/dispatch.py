@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from time import perf_counter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 
@@ -41,14 +41,8 @@ LENGTHS: Final = [(b"content-length", b"%d" % size) for size in range(1024)]
 """Most answers are short: their lengths are printed once."""
 
 
-class Route(NamedTuple):
-    """Where a call goes."""
-
-    operation: Operation
-    transformation: str
-
-
-NOWHERE: Final[tuple[str, str]] = ("", "")
+Route = tuple[Operation, str]
+"""The operation, and the name of the transformation."""
 
 
 class Application:
@@ -66,6 +60,8 @@ class Application:
         self._intake = Intake(settings.body_timeout)
         self._most = settings.max_in_flight
         self._working = 0
+        self._routes: dict[bytes, Route] = {}
+        """Of known transformations only, so that nobody can make it grow."""
         self._lifespan = lifespan
         self.failure: Exception | None = None
         """Why the application did not start."""
@@ -90,30 +86,33 @@ class Application:
         started = perf_counter()
         door = self._holder.door
         fields: dict[bytes, bytes] = dict(scope["headers"])
-        sent_id = head.request_id(fields)
+        sent_id = head.request_id(fields) if head.REQUEST_ID in fields else None
         request_id = sent_id or head.new_request_id()
-        route: tuple[str, str] = NOWHERE
-        code, items, failed = "ok", 0, 0
+        operation, transformation, code, items, failed = "", "", "ok", 0, 0
         try:
-            principal = _principal(door, scope, fields)
-            if scope["raw_path"] == TRANSFORMATIONS:
+            authorization = head.authorization(fields, scope["headers"])
+            source = scope["client"][0] if scope["client"] else ""
+            principal = door.authenticate(authorization, source)
+            path = scope["raw_path"]
+            if path == TRANSFORMATIONS:
                 status, headers, body = _transformations(door, principal, scope["method"])
             else:
-                route = to = _route(scope["raw_path"], door)
+                route = self._routes.get(path) or _route(path)
+                if not door.knows(route[1]):
+                    raise Refusal("unknown_transformation", "no transformation has this name")
+                self._routes[path] = route
+                operation, transformation = route
                 codec = self._judge(scope["method"], fields)
                 sent = await self._intake.read(receive, codec.max_body)
-                content, call = _read(to, scope, fields, codec, sent)
-                call.principal, call.credential = principal.name, principal.credential
-                call.request_id = request_id
+                started = perf_counter()
+                content = _content(route[0], codec, sent, scope, fields)
+                call = _call(route, principal, source, content, fields, request_id)
                 if sent_id is not None:
                     call.request_id_sent = True
                     call.fingerprint = _fingerprint(door, scope, fields, sent)
                 answer = await self._perform(door, call)
                 items, failed = len(content.items), len(answer.errors)
-                status, headers, body = _answered(to.operation, codec, content, answer)
-        except Refusal as refusal:
-            code = refusal.code
-            status, headers, body = problem.answer(refusal)
+                status, headers, body = _answered(route[0], codec, content, answer)
         except Disconnected:
             return
         except asyncio.CancelledError:  # the shutdown's patience is at an end
@@ -121,14 +120,13 @@ class Application:
             await _send(send, status, headers, body)
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, its message stays here
-            door.failed(error)
-            code = "internal"
-            status, headers, body = problem.answer(Refusal(code, "the service failed"))
+            code, status, headers, body = _refused(door, error)
         headers.append((b"jeton-request-id", request_id.encode()))
         if door.development:
             headers.append(DEVELOPMENT)
-        door.observe(*route, code, items, perf_counter() - started, failed)
-        await _send(send, status, headers, body)
+        door.observe(operation, transformation, code, items, perf_counter() - started, failed)
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     def _judge(self, method: str, fields: Mapping[bytes, bytes]) -> Codec:
         """What the headers alone can be refused for."""
@@ -196,48 +194,57 @@ class Application:
             await send({"type": "lifespan.shutdown.complete"})
 
 
-def _principal(door: Door, scope: Scope, fields: Mapping[bytes, bytes]) -> Principal:
-    client = scope["client"]
-    authorization = head.authorization(fields, scope["headers"])
-    return door.authenticate(authorization, client[0] if client else "")
-
-
-def _route(path: bytes, door: Door) -> Route:
+def _route(path: bytes) -> Route:
     """A name is compared as it was sent: an escaped one is unknown."""
     parts = path.split(b"/")
     operation = OPERATIONS.get(parts[2]) if len(parts) == 4 else None
     if operation is None:
         raise Refusal("not_found", "there is nothing at this path")
-    name = parts[3].decode("latin-1")
-    if not door.knows(name):
-        raise Refusal("unknown_transformation", "no transformation has this name")
-    return Route(operation, name)
+    return operation, parts[3].decode("latin-1")
 
 
-def _read(
-    to: Route, scope: Scope, fields: Mapping[bytes, bytes], codec: Codec, body: bytes
-) -> tuple[Content, Call]:
-    """What is asked, but for who asks."""
+def _content(
+    operation: Operation, codec: Codec, body: bytes, scope: Scope, fields: Mapping[bytes, bytes]
+) -> Content:
+    """Raises Refusal for whatever is malformed that has no place in a `Call`."""
     if len(fields) != len(scope["headers"]):
         head.check_once(scope["headers"])
     if head.REQUEST_ID in fields and head.request_id(fields) is None:
         raise Refusal("malformed_request", "Jeton-Request-Id is a UUID")
     if scope["query_string"]:
         raise Refusal("malformed_request", "a call has no query: nothing sensitive in a URL")
-    purpose, end_user = head.purpose(fields), head.end_user(fields)
-    content = codec.decode(to.operation, body)
-    client = scope["client"]
-    return content, Call(
-        operation=to.operation,
-        transformation=to.transformation,
-        principal="",
+    return codec.decode(operation, body)
+
+
+def _call(
+    route: Route,
+    principal: Principal,
+    source: str,
+    content: Content,
+    fields: Mapping[bytes, bytes],
+    request_id: str,
+) -> Call:
+    return Call(
+        operation=route[0],
+        transformation=route[1],
+        principal=principal.name,
         items=content.items,
         contexts=content.contexts,
         candidates=content.candidates,
-        purpose=purpose,
-        end_user=end_user,
-        source=client[0] if client else "",
+        purpose=head.purpose(fields) if head.PURPOSE_HEADER in fields else None,
+        end_user=head.end_user(fields) if head.END_USER in fields else None,
+        request_id=request_id,
+        source=source,
+        credential=principal.credential,
     )
+
+
+def _refused(door: Door, error: Exception) -> tuple[str, int, Headers, bytes]:
+    """The problem's code, and the answer."""
+    if not isinstance(error, Refusal):
+        door.failed(error)
+        error = Refusal("internal", "the service failed")
+    return error.code, *problem.answer(error)
 
 
 def _fingerprint(door: Door, scope: Scope, fields: Mapping[bytes, bytes], body: bytes) -> bytes:

@@ -3,8 +3,9 @@
 import re
 from collections import Counter
 from collections.abc import Mapping
-from random import getrandbits
+from itertools import count
 from typing import Final
+from uuid import uuid4
 
 from vault.config import PURPOSE
 from vault.errors import Refusal
@@ -53,11 +54,9 @@ def media_type(sent: bytes) -> bytes:
     return found[1] if found else b""
 
 
-def purpose(fields: Mapping[bytes, bytes]) -> str | None:
-    sent = fields.get(PURPOSE_HEADER)
-    if sent is None:
-        return None
-    text = sent.decode("latin-1")
+def purpose(fields: Mapping[bytes, bytes]) -> str:
+    """Of fields that have one. Raises Refusal ``malformed_request``."""
+    text = fields[PURPOSE_HEADER].decode("latin-1")
     if not PURPOSE.fullmatch(text):
         raise Refusal(
             "malformed_request",
@@ -66,10 +65,9 @@ def purpose(fields: Mapping[bytes, bytes]) -> str | None:
     return text
 
 
-def end_user(fields: Mapping[bytes, bytes]) -> str | None:
-    sent = fields.get(END_USER)
-    if sent is None:
-        return None
+def end_user(fields: Mapping[bytes, bytes]) -> str:
+    """Of fields that have one. Raises Refusal ``malformed_request``."""
+    sent = fields[END_USER]
     if not END_USER_TEXT.fullmatch(sent):
         raise Refusal(
             "malformed_request", "Jeton-On-Behalf-Of has 1 to 128 visible ASCII characters"
@@ -84,8 +82,13 @@ def request_id(fields: Mapping[bytes, bytes]) -> str | None:
 
 
 def new_request_id() -> str:
-    """A random UUID (RFC 9562, version 4), at a third of `uuid4`'s price. It need not be hard
-    to guess: it names a request, and opens nothing."""
-    digits = f"{getrandbits(128):032x}"
-    variant = "89ab"[int(digits[16], 16) & 3]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+    """A UUID of version 4's form, at a tenth of its price: 74 random bits that are this
+    process's, and a count in disguise. It names a request and opens nothing."""
+    return f"{_PROCESS}{next(_count) * _STEP & _MOST:012x}"
+
+
+_first = uuid4()
+_PROCESS: Final = str(_first)[:24]
+_count: Final = count(_first.node)
+_STEP: Final = 0x5DEE_CE66_D2B5  # odd: the counts of 48 bits are passed through once each
+_MOST: Final = 0xFFFF_FFFF_FFFF
