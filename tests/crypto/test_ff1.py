@@ -204,6 +204,15 @@ def test_never_shows_or_copies_its_key() -> None:
             copying(ff1)
 
 
+def test_a_refused_key_is_in_no_frame_of_the_traceback() -> None:
+    with pytest.raises(ValueError, match="16, 24 or 32") as caught:
+        FF1(NIST_KEY + b"!", 10)
+    inside = [entry for entry in caught.traceback if Path(entry.path).name == "ff1.py"]
+    assert inside
+    for entry in inside:
+        assert NIST_KEY + b"!" not in entry.frame.f_locals.values()
+
+
 def test_many_threads_may_use_one() -> None:
     ff1 = FF1(NIST_KEY, 10)
     xs = np.arange(5_000, dtype=np.uint64)

@@ -22,8 +22,9 @@ Ints = NDArray[np.uint64]
 Tweaks = bytes | NDArray[np.uint8]
 """One tweak for all rows, or a (k, t) matrix with one a row."""
 
-CHUNK: Final = 4_096
-"""Rows a pass: the blocks in, the blocks out and five columns stay in the second-level cache."""
+CHUNK: Final = 8_192
+"""Rows a pass. Each has 64 bytes in use, blocks and columns, so that a pass fits a second-level
+cache of 512 KiB; passes of 4,096 measured a tenth slower."""
 
 WIDEST: Final = 7
 """The widest half, in bytes."""

@@ -16,7 +16,7 @@ from vault.crypto.ff1 import FF1, FLOOR
 from vault.crypto.ff1_columns import Ints, Tweaks
 from vault.crypto.secret import KeyAccess, Secret
 
-FEW_ROWS: Final = 12
+FEW_ROWS: Final = 8
 """Up to this many rows go one by one: a pass of the columns costs as much as they do."""
 
 
