@@ -45,9 +45,11 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`code` None: admitted. Else the refusal's code: ``request_id_reused``, ``locked``,
-    ``budget_exhausted`` (with the `limit` that stopped it and `retry_after` seconds), or
-    ``store_unavailable`` while the state is halted."""
+    """`code` None: admitted. Else the refusal's code: ``locked``, ``request_id_reused`` or
+    ``budget_exhausted``, then with the name of the `limit` that has the longest to wait and,
+    in `retry_after`, the whole seconds until the charge would fit if nothing else came. A
+    charge larger than a ceiling never fits: it is told to wait for that limit's whole window.
+    """
 
     code: str | None = None
     limit: str | None = None
@@ -97,9 +99,11 @@ class Store(Protocol):
     async def commit(self, group: Sequence[Charge], mark: Mark, now: float) -> list[Verdict]:
         """Decide each charge of the group, in order, in one transaction.
 
-        For each: request id, then lock, then limits, then people; one that does not fit is
-        refused whole and charges nothing. Sets `mark` with ``charged = mark.durable + number
-        admitted``. Time never runs backwards: the later of `now` and the latest time seen.
+        For each: lock, then request id, then limits, then people; one that does not fit is
+        refused whole, charges nothing and leaves no request id behind. A duplicate counts as
+        admitted. Sets `mark` with ``charged = mark.durable + number admitted``. Time never
+        runs backwards: the later of `now` and the latest time seen. While the state is halted
+        the whole group is refused (``store_unavailable``), with the reason and how to mend it.
         """
         ...
 
@@ -109,11 +113,13 @@ class Store(Protocol):
         ...
 
     async def give_back(self, limits: Sequence[Limit], items: int, leased_at: float) -> None:
-        """Return the unused part of a lease to the buckets it was charged to."""
+        """Return the unused part of a lease to the buckets it was charged to; what has left
+        the window since is left alone."""
         ...
 
     async def replay(self, writer: str, charges: Sequence[Replay], charged: int) -> None:
-        """Count charges the store has lost (ceilings are not asked), and set the mark."""
+        """Count charges the store has lost, each at its own time (ceilings are not asked),
+        and set the mark's `charged`."""
         ...
 
     async def state(self) -> State: ...

@@ -1,0 +1,115 @@
+"""What the ledger's transaction costs: groups of single reveals on the embedded store.
+
+    python -m benchmarks.store_commit [--groups 2000] [--size 64] [--scopes 1]
+
+Each charge has one item and one person, new to the store, under four limits (reveal and match,
+hour and day) and people.day. Prints the median and the 99th percentile of a group in
+milliseconds, without and with request ids, beside the same writes reduced to one row each
+(`floor`: what SQLite itself takes for the persons alone).
+"""
+
+import argparse
+import asyncio
+import os
+import sqlite3
+import statistics
+import tempfile
+import time
+import uuid
+from collections.abc import Callable, Coroutine
+from pathlib import Path
+
+from vault.store.base import Charge, Limit, Mark
+from vault.store.sqlite import SqliteStore
+
+HOUR, DAY = 3600, 86400
+START = 1_800_000_000.0
+PACE = 64 / 10_000
+"""Seconds from group to group, so that buckets pass as they would at 10,000 a second."""
+
+
+def limits(scope: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+    plenty = 10**12
+    items = tuple(
+        Limit(scope, f"{name}.{span}", window, plenty)
+        for name in ("reveal", "match")
+        for span, window in (("hour", HOUR), ("day", DAY))
+    )
+    return items, (Limit(scope, "people.day", DAY, plenty),)
+
+
+def groups(count: int, size: int, scopes: int, *, with_ids: bool) -> list[list[Charge]]:
+    of_scope = [limits(f"client-{number}") for number in range(scopes)]
+    made = []
+    for number in range(count):
+        group = []
+        for place in range(size):
+            items, people = of_scope[(number * size + place) % scopes]
+            request = str(uuid.uuid4()) if with_ids else None
+            group.append(
+                Charge(
+                    items[0].scope, None, 1, items, frozenset([os.urandom(16)]), people,
+                    request, b"f" * 32,
+                )
+            )  # fmt: skip
+        made.append(group)
+    return made
+
+
+async def commit_all(folder: Path, work: list[list[Charge]]) -> list[float]:
+    store = SqliteStore.open(folder / "jeton.db")
+    times = []
+    for number, group in enumerate(work):
+        mark = Mark("w0", number * len(group), "0" * 64)
+        began = time.perf_counter()
+        await store.commit(group, mark, START + number * PACE)
+        times.append(time.perf_counter() - began)
+    await store.close()
+    return times
+
+
+async def insert_all(folder: Path, work: list[list[Charge]]) -> list[float]:
+    connection = sqlite3.connect(folder / "floor.db", isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("CREATE TABLE t (person BLOB PRIMARY KEY, bucket INTEGER) WITHOUT ROWID")
+    times = []
+    for number, group in enumerate(work):
+        rows = [(*charge.persons, number) for charge in group]
+        began = time.perf_counter()
+        connection.execute("BEGIN IMMEDIATE")
+        connection.executemany("INSERT INTO t VALUES (?, ?)", rows)
+        connection.execute("COMMIT")
+        times.append(time.perf_counter() - began)
+    connection.close()
+    return times
+
+
+def report(
+    name: str,
+    run: Callable[[Path, list[list[Charge]]], Coroutine[None, None, list[float]]],
+    work: list[list[Charge]],
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        times = sorted(asyncio.run(run(Path(folder), work)))
+    median, late = statistics.median(times), times[len(times) * 99 // 100]
+    rate = len(work[0]) / statistics.mean(times)
+    print(f"{name:18}{median * 1e3:8.3f} ms  p99 {late * 1e3:8.3f} ms {rate:12,.0f} charges/s")
+
+
+def main() -> None:
+    asked = argparse.ArgumentParser(description=__doc__)
+    asked.add_argument("--groups", type=int, default=2000)
+    asked.add_argument("--size", type=int, default=64)
+    asked.add_argument("--scopes", type=int, default=1)
+    given = asked.parse_args()
+    plain = groups(given.groups, given.size, given.scopes, with_ids=False)
+    with_ids = groups(given.groups, given.size, given.scopes, with_ids=True)
+    for _ in range(3):
+        report("floor", insert_all, plain)
+        report("commit", commit_all, plain)
+        report("commit, with ids", commit_all, with_ids)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,195 @@
+"""What a group of charges touches, in memory: decided here, loaded and written by a store.
+
+The decision itself is pure and the same for every store that can hold a transaction open.
+Charges see what those before them in the group did; a refused one leaves no trace.
+"""
+
+from collections.abc import Iterable, Sequence, Set
+
+from vault.store.base import Charge, Limit, Replay, Verdict
+from vault.store.windows import Window, bucket_of
+
+REQUEST_SECONDS = 600.0
+"""How long a request id is remembered."""
+
+Key = tuple[str, str, int]
+"""Which window: scope, name, seconds."""
+RequestKey = tuple[str, str]
+"""Principal and request id."""
+
+
+def key_of(limit: Limit) -> Key:
+    return (limit.scope, limit.name, limit.window)
+
+
+class Needs:
+    """What has to be loaded before a group can be decided.
+
+    `whole`: persons too that are more than a ceiling; else nobody looks at them, because
+    they are refused by their number alone.
+    """
+
+    def __init__(self, charges: Iterable[Charge], *, whole: bool = False) -> None:
+        self._whole = whole
+        self.windows: set[Key] = set()
+        self.persons: dict[Key, set[bytes]] = {}
+        self.requests: dict[str, set[str]] = {}
+        """By principal."""
+        self.principals: set[str] = set()
+        for charge in charges:
+            self.principals.add(charge.principal)
+            self.windows.update(map(key_of, charge.limits))
+            if charge.request_id is not None:
+                self.requests.setdefault(charge.principal, set()).add(charge.request_id)
+            for limit in charge.people:
+                self._need_persons(limit, charge.persons)
+
+    def _need_persons(self, limit: Limit, persons: Set[bytes]) -> None:
+        key = key_of(limit)
+        self.windows.add(key)
+        if self._whole or len(persons) <= limit.ceiling:
+            self.persons.setdefault(key, set()).update(persons)
+
+
+class Books:
+    """The loaded windows, persons, request ids and locks of one transaction.
+
+    `now` is the time that counts (see `Store.commit`), `asked` the caller's own, from which
+    it waits. Whoever loads fills the four collections; whoever writes back reads `touched`,
+    `moved` and `noted`.
+    """
+
+    def __init__(self, now: float, asked: float) -> None:
+        self.now = now
+        self._asked = asked
+        self.windows: dict[Key, Window] = {}
+        self.persons: dict[Key, dict[bytes, int]] = {}
+        """The bucket each was last seen in; those who left the window may be missing."""
+        self.requests: dict[RequestKey, bytes] = {}
+        self.locks: set[tuple[str, str | None]] = set()
+        self.touched: set[Key] = set()
+        self.moved: dict[Key, dict[bytes, int]] = {}
+        self.noted: dict[RequestKey, tuple[bytes, float]] = {}
+        self._bound: dict[int, list[tuple[Limit, Key, Window]]] = {}
+
+    def decide(self, charge: Charge) -> Verdict:
+        """Lock, request id, limits, people: the first that does not allow it refuses it whole."""
+        if self.locks and self._locked(charge):
+            return Verdict("locked")
+        request = None
+        if charge.request_id is not None:
+            request = (charge.principal, charge.request_id)
+            known = self.requests.get(request)
+            if known is not None:
+                if known == charge.fingerprint:
+                    return _DUPLICATE
+                return Verdict("request_id_reused")
+        refused = self._refusal(charge)
+        if refused is not None:
+            return refused
+        self._charge(charge)
+        if request is not None:
+            self.requests[request] = charge.fingerprint
+            self.noted[request] = (charge.fingerprint, self.now)
+        return _ADMITTED
+
+    def replay(self, lost: Replay) -> None:
+        """Count a charge at its own time, whatever the ceilings say; a duplicate once."""
+        charge = lost.charge
+        if charge.request_id is not None:
+            request = (charge.principal, charge.request_id)
+            if request in self.requests:
+                return
+            if lost.at > self.now - REQUEST_SECONDS:
+                self.requests[request] = charge.fingerprint
+                self.noted[request] = (charge.fingerprint, lost.at)
+        for limit, key, window in self._bind(charge.limits):
+            window.add(charge.items, bucket_of(lost.at, limit.window))
+            self.touched.add(key)
+        for limit, key, window in self._bind(charge.people):
+            self._see(charge.persons, key, window, bucket_of(lost.at, limit.window))
+
+    def room(self, limits: Sequence[Limit]) -> int:
+        """How many items all of `limits` have left."""
+        return min(limit.ceiling - window.total for limit, _, window in self._bind(limits))
+
+    def overspent(self, items: int, limits: Sequence[Limit]) -> Verdict | None:
+        """The refusal of the limit that has the longest to wait; None where all have room."""
+        worst: Verdict | None = None
+        for limit, _, window in self._bind(limits):
+            if window.total + items > limit.ceiling:
+                worst = _longer(worst, limit, window.wait(items, limit, self._asked))
+        return worst
+
+    def charge_items(self, items: int, limits: Sequence[Limit]) -> None:
+        for _, key, window in self._bind(limits):
+            window.add(items)
+            self.touched.add(key)
+
+    def give_back(self, items: int, limits: Sequence[Limit], leased_at: float) -> None:
+        for limit, key, window in self._bind(limits):
+            window.give_back(items, bucket_of(leased_at, limit.window))
+            self.touched.add(key)
+
+    def _locked(self, charge: Charge) -> bool:
+        who = charge.principal
+        return (who, None) in self.locks or (who, charge.end_user) in self.locks
+
+    def _refusal(self, charge: Charge) -> Verdict | None:
+        worst = self.overspent(charge.items, charge.limits)
+        persons = charge.persons
+        for limit, key, window in self._bind(charge.people):
+            seen = self.persons.get(key)
+            fresh = len(persons - seen.keys()) if seen else len(persons)
+            if window.total + fresh > limit.ceiling:
+                others = self._without(persons, key, window)
+                worst = _longer(worst, limit, others.wait(len(persons), limit, self._asked))
+        return worst
+
+    def _without(self, persons: Set[bytes], key: Key, window: Window) -> Window:
+        """The window as it would be had none of `persons` been seen."""
+        others = Window(window.newest, window.counts)
+        seen = self.persons.get(key, {})
+        for person in persons & seen.keys():
+            others.remove(1, seen[person])
+        return others
+
+    def _charge(self, charge: Charge) -> None:
+        self.charge_items(charge.items, charge.limits)
+        for _, key, window in self._bind(charge.people):
+            self._see(charge.persons, key, window, window.newest)
+
+    def _see(self, persons: Iterable[bytes], key: Key, window: Window, bucket: int) -> None:
+        """Each person counts once, in the bucket last seen in."""
+        if bucket < window.oldest:
+            return
+        seen = self.persons.setdefault(key, {})
+        moved = self.moved.setdefault(key, {})
+        for person in persons:
+            last = seen.get(person)
+            if last is not None:
+                if last >= bucket:
+                    continue
+                window.remove(1, last)
+            window.add(1, bucket)
+            seen[person] = moved[person] = bucket
+        self.touched.add(key)
+
+    def _bind(self, limits: Sequence[Limit]) -> list[tuple[Limit, Key, Window]]:
+        """Charges of one client share their limits: each such tuple is looked up once."""
+        bound = self._bound.get(id(limits))
+        if bound is None:
+            keyed = [(limit, key_of(limit)) for limit in limits]
+            bound = [(limit, key, self.windows[key]) for limit, key in keyed]
+            self._bound[id(limits)] = bound
+        return bound
+
+
+_ADMITTED = Verdict()
+_DUPLICATE = Verdict(duplicate=True)
+
+
+def _longer(worst: Verdict | None, limit: Limit, wait: int) -> Verdict:
+    if worst is not None and worst.retry_after is not None and worst.retry_after >= wait:
+        return worst
+    return Verdict("budget_exhausted", limit.name, wait)

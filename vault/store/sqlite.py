@@ -1,0 +1,336 @@
+"""The embedded store: one SQLite file that all worker processes of a host share.
+
+Every method is one transaction, taken in turn (`vault.store.turn`) and run in the event
+loop: it costs less there than the way into a thread and back. Whatever goes wrong with the
+file rolls back, closes it and is answered `store_unavailable`; the next call opens it again,
+so the store comes back by itself once the file does. It never makes a new file while
+serving, and takes none that is older than what it has seen: a lost budget is no fresh one.
+
+Each process opens the store for itself, after any fork.
+"""
+
+import contextlib
+import errno
+import os
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from vault.errors import Refusal, SetUpError
+from vault.store.base import Charge, Limit, Mark, Replay, State, Verdict
+from vault.store.books import Books, Needs
+from vault.store.tables import (
+    SCHEMA,
+    VERSION,
+    Facts,
+    Sweeper,
+    Tables,
+    read_facts,
+    write_facts,
+    write_mark,
+)
+from vault.store.turn import Turn
+
+T = TypeVar("T")
+Work = Callable[[sqlite3.Connection, Facts], T]
+
+BUSY_SECONDS = 0.05
+"""How long SQLite itself waits, in the loop, for one who writes without taking a turn."""
+HALTED_RETRY_SECONDS = 60
+
+
+class _WentBackwards(Exception):  # noqa: N818 - a finding, told as a Refusal
+    """The file is another one, or an older one, than the one that was served from."""
+
+
+_TROUBLES = (sqlite3.Error, OSError, msgspec.MsgspecError, _WentBackwards)
+
+
+class SqliteStore:
+    """See `vault.store.base.Store`; made by `open`."""
+
+    def __init__(self, path: Path, turn: Turn) -> None:
+        self._path = path
+        self._turn = turn
+        self._connection: sqlite3.Connection | None = None
+        self._inode: tuple[int, int] | None = None
+        self._epoch: str | None = None
+        self._changes = 0
+        self._sweeper = Sweeper()
+
+    @classmethod
+    def open(cls, path: Path) -> "SqliteStore":
+        """Open the file, or make it (0600, as are the files SQLite and `Turn` put beside it).
+
+        Raises SetUpError where it cannot be used, and says how to mend it.
+        """
+        try:
+            turn = Turn(path.with_name(f"{path.name}.lock"))
+            taken = turn.take_at_start()
+        except OSError as error:  # TimeoutError is one
+            raise _unusable(path, error) from error
+        store = cls(path, turn)
+        try:
+            _create(path)
+            facts = store._transact(lambda _, facts: facts)
+        except _TROUBLES as error:
+            turn.close()
+            raise _unusable(path, error) from error
+        except SetUpError:
+            turn.close()
+            raise
+        turn.end(taken)
+        store._epoch = facts.epoch
+        return store
+
+    async def commit(self, group: Sequence[Charge], mark: Mark, now: float) -> list[Verdict]:
+        def work(connection: sqlite3.Connection, facts: Facts) -> list[Verdict]:
+            if facts.halted is not None:
+                words = f"reveals are stopped until `jeton audit accept`: {facts.halted}"
+                raise Refusal("store_unavailable", words, HALTED_RETRY_SECONDS)
+            facts.seen = max(facts.seen, now)
+            books = Books(facts.seen, now)
+            tables = Tables(connection, books)
+            tables.load(Needs(group), any_lock=facts.any_lock)
+            verdicts = [books.decide(charge) for charge in group]
+            admitted = sum(verdict.code is None for verdict in verdicts)
+            tables.write()
+            charged = mark.durable + admitted
+            write_mark(connection, Mark(mark.writer, mark.durable, mark.digest, charged))
+            self._sweeper.sweep(connection, facts.seen)
+            write_facts(connection, facts)
+            return verdicts
+
+        return await self._run(work)
+
+    async def lease(self, limits: Sequence[Limit], items: int, share: int, now: float) -> int:
+        def work(connection: sqlite3.Connection, facts: Facts) -> int:
+            facts.seen = max(facts.seen, now)
+            books, tables = _open_windows(connection, limits, facts.seen, now)
+            refused = books.overspent(items, limits)
+            if refused is not None:
+                raise Refusal(
+                    "budget_exhausted",
+                    f"{refused.limit} would be overspent: wait, or send fewer items",
+                    refused.retry_after,
+                )
+            granted = max(items, min(share, books.room(limits)))
+            books.charge_items(granted, limits)
+            tables.write()
+            self._sweeper.sweep(connection, facts.seen)
+            write_facts(connection, facts)
+            return granted
+
+        return await self._run(work) if limits else max(items, share)
+
+    async def give_back(self, limits: Sequence[Limit], items: int, leased_at: float) -> None:
+        def work(connection: sqlite3.Connection, facts: Facts) -> None:
+            books, tables = _open_windows(connection, limits, facts.seen, leased_at)
+            books.give_back(items, limits, leased_at)
+            tables.write()
+            write_facts(connection, facts)
+
+        await self._run(work)
+
+    async def replay(self, writer: str, charges: Sequence[Replay], charged: int) -> None:
+        def work(connection: sqlite3.Connection, facts: Facts) -> None:
+            facts.seen = max([facts.seen, *(lost.at for lost in charges)])
+            books = Books(facts.seen, facts.seen)
+            tables = Tables(connection, books)
+            tables.load(Needs((lost.charge for lost in charges), whole=True), any_lock=False)
+            for lost in charges:
+                books.replay(lost)
+            tables.write()
+            connection.execute(
+                "INSERT INTO marks VALUES (?, 0, '', ?)"
+                " ON CONFLICT DO UPDATE SET charged = excluded.charged",
+                (writer, charged),
+            )
+            write_facts(connection, facts)
+
+        await self._run(work)
+
+    async def state(self) -> State:
+        def work(connection: sqlite3.Connection, facts: Facts) -> State:
+            rows = connection.execute("SELECT writer, durable, digest, charged FROM marks")
+            marks = {row[0]: Mark(*row) for row in rows}
+            return State(facts.epoch, facts.halted, facts.generation, marks)
+
+        return await self._run(work)
+
+    async def set_mark(self, mark: Mark) -> None:
+        await self._write(
+            "INSERT INTO marks VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " durable = excluded.durable, digest = excluded.digest",
+            (mark.writer, mark.durable, mark.digest, mark.charged),
+        )
+
+    async def halt(self, reason: str) -> None:
+        def work(connection: sqlite3.Connection, facts: Facts) -> None:
+            facts.halted = reason
+            write_facts(connection, facts)
+
+        await self._run(work)
+
+    async def resume(self) -> None:
+        def work(connection: sqlite3.Connection, facts: Facts) -> None:
+            facts.halted = None
+            write_facts(connection, facts)
+
+        await self._run(work)
+
+    async def raise_generation(self, generation: int) -> int:
+        def work(connection: sqlite3.Connection, facts: Facts) -> int:
+            before, facts.generation = facts.generation, max(facts.generation, generation)
+            write_facts(connection, facts)
+            return before
+
+        return await self._run(work)
+
+    async def lock(self, principal: str, end_user: str | None, reason: str) -> None:
+        await self._write(
+            "INSERT INTO locks SELECT :principal, :end_user, :reason WHERE NOT EXISTS"
+            " (SELECT 1 FROM locks WHERE principal = :principal AND end_user IS :end_user)",
+            {"principal": principal, "end_user": end_user, "reason": reason},
+        )
+
+    async def unlock(self, principal: str, end_user: str | None) -> bool:
+        gone = await self._write(
+            "DELETE FROM locks WHERE principal = ? AND end_user IS ?", (principal, end_user)
+        )
+        return gone > 0
+
+    async def close(self) -> None:
+        self._drop()
+        self._turn.close()
+
+    async def _write(self, sql: str, values: Sequence[object] | Mapping[str, object]) -> int:
+        """One statement; returns how many rows it changed."""
+
+        def work(connection: sqlite3.Connection, facts: Facts) -> int:
+            changed = connection.execute(sql, values).rowcount
+            write_facts(connection, facts)
+            return changed
+
+        return await self._run(work)
+
+    async def _run(self, work: Work[T]) -> T:
+        try:
+            taken = await self._turn.take()
+        except OSError as error:  # TimeoutError is one
+            raise _unavailable(error) from error
+        try:
+            return self._transact(work)
+        except _TROUBLES as error:
+            self._drop()
+            raise _unavailable(error) from error
+        finally:
+            self._turn.end(taken)
+
+    def _transact(self, work: Work[T]) -> T:
+        connection = self._connected()
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            facts = read_facts(connection)
+            if self._epoch not in {None, facts.epoch} or facts.changes < self._changes:
+                raise _WentBackwards
+            result = work(connection, facts)
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        self._changes = facts.changes
+        return result
+
+    def _connected(self) -> sqlite3.Connection:
+        """The connection to what stands at the path now: SQLite itself would go on writing to
+        a file that was taken away."""
+        status = self._path.stat()
+        if self._inode != (status.st_dev, status.st_ino):
+            self._drop()
+        if self._connection is None:
+            self._connection = _connect(self._path)
+            self._inode = (status.st_dev, status.st_ino)
+        return self._connection
+
+    def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+
+def _open_windows(
+    connection: sqlite3.Connection, limits: Sequence[Limit], now: float, asked: float
+) -> tuple[Books, Tables]:
+    books = Books(now, asked)
+    tables = Tables(connection, books)
+    tables.load(Needs([Charge("", None, 0, tuple(limits))]), any_lock=False)
+    return books, tables
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """Never makes a file. `synchronous = NORMAL`: a power cut may cost the last commits, and
+    the record, which is always synced, brings them back."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode=rw",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
+            raise sqlite3.OperationalError("the file system has no shared memory for WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA cache_size = -16000")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _create(path: Path) -> None:
+    """Make the file and its tables where they are not there yet; the caller has the turn."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    for each in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        if each.exists():
+            each.chmod(0o600)
+    with contextlib.closing(_connect(path)) as connection:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        if version == VERSION:
+            return
+        if version or connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise SetUpError(
+                f"{path} is no store that this version of Jeton can use (schema {version}, not"
+                f" {VERSION}): run the version that wrote it, or name another file in store.url"
+            )
+        connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
+
+
+def _name(error: BaseException) -> str:
+    """What went wrong, without a path or a value."""
+    if isinstance(error, TimeoutError):
+        return "other processes keep it locked"
+    if isinstance(error, _WentBackwards):
+        return "its file was replaced by another or an older one: restart the service"
+    if isinstance(error, OSError):
+        return errno.errorcode.get(error.errno or 0, "OSError")
+    return getattr(error, "sqlite_errorname", type(error).__name__)
+
+
+def _unavailable(error: BaseException) -> Refusal:
+    return Refusal("store_unavailable", f"the store cannot be used ({_name(error)})", 1)
+
+
+def _unusable(path: Path, error: BaseException) -> SetUpError:
+    return SetUpError(
+        f"the store {path} cannot be used ({_name(error)}): it must be a file of Jeton's own on"
+        " a local disk, in a folder that this user may write to. Put a backup back if it is"
+        " damaged; if there is none, move it away and start again: the record tells what was"
+        " spent"
+    )
