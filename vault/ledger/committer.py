@@ -101,6 +101,8 @@ class Committer:
                 self._idle = asyncio.get_running_loop().create_future()
                 await self._idle
             await self._commit(self._next_group())
+            # Whoever was just answered may ask again at once: let that join the next group.
+            await asyncio.sleep(0)
 
     def _next_group(self) -> list[_Waiting]:
         group: list[_Waiting] = []
