@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -59,7 +60,7 @@ def main() -> int:
         app = Application(holder, settings)
 
     def reload() -> None:
-        if os.path.exists(os.environ.get(REJECTED, "")):
+        if REJECTED in os.environ and Path(os.environ[REJECTED]).exists():
             raise SetUpError("this configuration is rejected")
         holder.door = SlowDoor(development=True)
 

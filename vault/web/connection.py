@@ -61,8 +61,8 @@ class Connection(HttpToolsProtocol):
         requests = self._requests
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:  # answered as it stands, and that is all
-            self.cycle.keep_alive = False
+        except httptools.HttpParserUpgrade as upgrade:
+            self._stay(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             if self._head_too_large:
                 self._refuse(self._too_large())
@@ -95,10 +95,24 @@ class Connection(HttpToolsProtocol):
             self.cycle.keep_alive = False
 
     def on_message_complete(self) -> None:
+        if self.parser.should_upgrade():  # see `_stay`
+            return
         super().on_message_complete()
         self._phase = Phase.IDLE
         if self.cycle.response_complete:  # it was answered before it was whole
             self._deadline = self.loop.time() + self._limits.keep_alive_timeout
+
+    def _stay(self, rest: bytes) -> None:
+        """Answer a request to upgrade as it stands (Java's client asks for ``h2c`` with every
+        first call). The parser takes what follows for another protocol: it is the body."""
+        self.cycle.keep_alive = False
+        framing = [
+            b"%b: %b\r\n" % header
+            for header in self.headers
+            if header[0] in {b"content-length", b"transfer-encoding"}
+        ]
+        self.parser = httptools.HttpRequestParser(_BodyOnly(self))
+        self.data_received(b"".join([b"POST / HTTP/1.1\r\n", *framing, b"\r\n", rest]))
 
     # What goes out --------------------------------------------------------------------------
 
@@ -194,3 +208,20 @@ class Connection(HttpToolsProtocol):
         """A request is in the socket's buffer and will be read in the loop's next turn."""
         fileno: int = self.transport.get_extra_info("socket").fileno()
         return any(fcntl.ioctl(fileno, termios.FIONREAD, b"\0\0\0\0"))
+
+
+class _BodyOnly:
+    """Hands on the body of one request, and nothing that comes after it."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._complete = False
+
+    def on_body(self, body: bytes) -> None:
+        if not self._complete:
+            self._connection.on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._complete:
+            self._complete = True
+            self._connection.on_message_complete()
