@@ -52,7 +52,8 @@ class Rules:
         self.transformations = compile_transformations(settings, self.keyset)
         self.identities = Identities(settings)
         self.access = Access(settings)
-        self.persons = Persons(self.keyset.derive_root("person"), self.transformations)
+        key = self.keyset.derive_root("person").reveal(KeyAccess())
+        self.persons = Persons(key, self.transformations)
 
     def charge_of(self, entry: Disclosure) -> Charge | None:
         """What a recorded disclosure costs by these rules; None where its client is gone."""
@@ -205,7 +206,7 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
     know(_names(settings))
     rules = Rules(settings)
     async with AsyncExitStack() as stack:
-        store = await open_store(settings.store.url)
+        store = open_store(settings.store.url, settings.keys.keyset.parent)
         stack.push_async_callback(store.close)
         ledger = await open_ledger(
             settings.audit,

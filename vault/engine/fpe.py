@@ -18,7 +18,7 @@ from vault.engine.outcome import Outcome
 from vault.errors import ItemError, NotAToken, Refusal
 from vault.formats.base import Cells, Columns, Flags, Format, Place, Ranks
 
-VECTOR_FROM = 24
+VECTOR_FROM = 12
 """Batches from this size on take the column path (benchmarks/engine.py shows where it wins)."""
 
 CHUNK = 4_096

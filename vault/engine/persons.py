@@ -4,7 +4,6 @@ import hashlib
 import hmac
 from collections.abc import Mapping
 
-from vault.crypto.secret import KeyAccess, Secret
 from vault.engine.transformation import Transformation
 from vault.errors import ItemError
 
@@ -19,8 +18,8 @@ class Persons:
     person), and the context itself where it is not.
     """
 
-    def __init__(self, key: Secret, transformations: Mapping[str, Transformation]) -> None:
-        self._key = hmac.new(key.reveal(KeyAccess()), digestmod=hashlib.sha256)
+    def __init__(self, key: bytes, transformations: Mapping[str, Transformation]) -> None:
+        self._key = hmac.new(key, digestmod=hashlib.sha256)
         self._transformations = transformations
 
     def of(self, transformation: Transformation, value: str, context: str | None) -> bytes:
