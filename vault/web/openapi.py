@@ -125,7 +125,11 @@ def _request(operation: Operation, max_items: int) -> JSON:
         for name, kind in properties.items()
         if kind["type"] == "array"
     }
-    context = one.pop("context") | {"minLength": 1, "maxLength": MAX_CONTEXT}
+    context = one.pop("context") | {
+        "description": f"Text in normal form C, of 1 to {MAX_CONTEXT} bytes of UTF-8",
+        "minLength": 1,
+        "maxLength": MAX_CONTEXT,
+    }
     contexts = many.pop("contexts") | {"items": context}
     return {
         "oneOf": [
