@@ -7,8 +7,8 @@ from vault.demo.screen import findings, record_lines
 from vault.demo.story import Story
 
 STYLE = """
-:root { color-scheme: light dark; --ink: #1d2330; --soft: #5b6475; --paper: #fbfaf7; --card: #ffffff;
-  --line: #e3e0d8; --token: #8a5a00; --token-bg: #fff4dc; --value: #0b6b45; --value-bg: #e2f6ec;
+:root { color-scheme: light dark; --ink: #1d2330; --soft: #5b6475; --paper: #fbfaf7;
+  --card: #ffffff; --line: #e3e0d8; --token: #8a5a00; --token-bg: #fff4dc; --value: #0b6b45; --value-bg: #e2f6ec;
   --bad: #a4262c; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8e6e1; --soft: #a2a8b4; --paper: #14171d;
   --card: #1c2028; --line: #323845; --token: #f2c063; --token-bg: #3a2e14; --value: #74d9a9;
@@ -116,7 +116,8 @@ def _view(story: Story, viewer: str, style: str, title: str, remark: str) -> str
 
 def _row(row: Row, remark: str, style: str) -> str:
     return (
-        f'<tr class="{style}"><td>{escape(row.first_name)}</td><td><code>{escape(row.nir)}</code></td>'
+        f'<tr class="{style}"><td>{escape(row.first_name)}</td>'
+        f"<td><code>{escape(row.nir)}</code></td>"
         f"<td><code>{escape(row.birth_date)}</code></td><td>{escape(row.insurer)}</td>"
         f'<td class="number">{row.cents / 100:,.2f} €</td><td>{escape(remark)}</td></tr>'
     )

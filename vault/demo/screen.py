@@ -68,8 +68,8 @@ def findings(story: Story) -> list[tuple[str, str, str]]:
         (
             "stolen machine credential",
             "reveals as fast as it can",
-            f"{breach.machine_people:,} people, then {breach.machine_refusal} "
-            f"(its limit: {breach.machine_limit:,} people a day)",
+            f"{breach.machine_people:,} people, then {breach.machine_refusal}; "
+            + f"its limit is {breach.machine_limit:,} people a day",
         ),
     ]
 

@@ -13,10 +13,9 @@ from vault.formats.words import (
     FOUR_DIGITS,
     Numbers,
     Words,
-    are_digits,
     as_word,
     load,
-    number,
+    read,
     store,
     store_half,
     table,
@@ -72,8 +71,8 @@ class _Days:
 
     def read(self, cells: Cells) -> tuple[Flags, Ranks]:
         good, words = _digits(cells)
-        good &= are_digits(words)
-        numbers = number(words)
+        digits, numbers = read(words)
+        good &= digits
         years = numbers // np.uint32(PAIRS)
         pairs = numbers - years * np.uint32(PAIRS)
         years -= np.uint32(self._first)  # wraps around for years before

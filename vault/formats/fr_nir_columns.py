@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vault.formats.base import Cells, Flags, Ranks
 from vault.formats.fr_nir_bodies import DEPARTMENT_NUMBERS, DEPARTMENTS, TRIPLES, Bodies
-from vault.formats.words import ZEROS, Numbers, are_digits, as_word, load, number, store, table
+from vault.formats.words import ZEROS, Numbers, as_word, load, read, store, table
 
 KEYED, UNKEYED = 15, 13
 
@@ -87,9 +87,9 @@ class _BodyColumns:
             tail |= np.uint64(ZEROS & 0xFFFF)
         head <<= np.uint64(24)
         head |= np.uint64(ZEROS & 0xFF_FFFF)
-        good = are_digits(head)
-        good &= are_digits(tail)
-        triples, tails = number(head), number(tail)
+        good, triples = read(head)
+        digits, tails = read(tail)
+        good &= digits
         if keyed:
             keys, tails = tails, tails // np.uint32(100)
             keys -= tails * np.uint32(100)

@@ -41,20 +41,15 @@ def table(texts: list[str], offset: int = 0) -> Words:
     return np.array([as_word(text, offset) for text in texts], np.uint64)
 
 
-def are_digits(words: Words) -> Flags:
-    """Which words hold eight ASCII digits and nothing else."""
-    # 0x30-0x39 keep their high nibble when 6 is added; everything else shows in the union. A
-    # byte that carries into its neighbour is 0xfa or above and so shows by itself.
-    seen = words + np.uint64(0x0606060606060606)
-    seen |= words
-    seen &= np.uint64(0xF0F0F0F0F0F0F0F0)
-    good: Flags = seen == np.uint64(ZEROS)
-    return good
-
-
-def number(words: Words) -> Numbers:
-    """The number that eight digits write; below 166,666,651 for whatever else they are."""
-    pairs = words & np.uint64(0x0F0F0F0F0F0F0F0F)
+def read(words: Words) -> tuple[Flags, Numbers]:
+    """Which words hold eight ASCII digits, and the numbers they write (else anything)."""
+    pairs = words ^ np.uint64(ZEROS)
+    # Digits are 0 to 9 now, and only they stay below 0x80 both as they are and with 0x76
+    # added. A byte that carries into its neighbour is above 0x80 and so shows by itself.
+    high = pairs + np.uint64(0x7676767676767676)
+    high |= pairs
+    high &= np.uint64(0x8080808080808080)
+    good: Flags = high == np.uint64(0)
     pairs *= np.uint64(10 * 2**8 + 1)
     pairs >>= np.uint64(8)
     pairs &= np.uint64(0x00FF00FF00FF00FF)
@@ -63,7 +58,7 @@ def number(words: Words) -> Numbers:
     pairs &= np.uint64(0x0000FFFF0000FFFF)
     pairs *= np.uint64(10_000 * 2**32 + 1)
     pairs >>= np.uint64(32)
-    return pairs.astype(np.uint32)
+    return good, pairs.astype(np.uint32)
 
 
 FOUR_DIGITS = table([f"{n:04d}" for n in range(10_000)])
@@ -94,9 +89,10 @@ def read_digits(cells: Cells) -> tuple[Flags, Words]:
         if overlap:
             mask = (1 << (8 * overlap)) - 1
             words = (words & np.uint64(~mask & 2**64 - 1)) | np.uint64(ZEROS & mask)
-        good &= are_digits(words)
+        digits, numbers = read(words)
+        good &= digits
         total *= np.uint64(10 ** (BYTES - overlap))
-        total += number(words)
+        total += numbers
     return good, total
 
 

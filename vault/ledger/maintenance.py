@@ -68,17 +68,17 @@ class Maintenance:
     async def tick(self) -> None:
         """All duties that are due, once."""
         await self._try("free_space", self._look_at_space)
-        await self._try("aggregates", self.flush)
+        if not self._low and self._parts.record.trouble is None:
+            # What little room is left is for reveals, and one of them tries the record first.
+            await self._try("aggregates", self.flush)
         await self._try("leases", self._parts.leases.give_back_idle)
         await self._try("mark", self.mark)
         await self._try("state", self._watch)
         await self._try("retention", self._retain)
 
     async def flush(self) -> None:
-        """Record the sums. With little room left, or none, they are kept and go on summing."""
+        """Record the sums. Where the record does not take them they go on summing."""
         parts = self._parts
-        if self._low or parts.record.trouble is not None:
-            return
         entries = parts.aggregates.take(parts.clock())
         if not entries:
             return

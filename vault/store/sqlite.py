@@ -284,6 +284,8 @@ def _connect(path: Path) -> sqlite3.Connection:
         check_same_thread=False,
     )
     try:
+        connection.execute("PRAGMA page_size = 4096")
+        connection.execute("PRAGMA wal_autocheckpoint = 4096")
         if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
             raise sqlite3.OperationalError("the file system has no shared memory for WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
