@@ -18,11 +18,16 @@ def tweak(context: str | None) -> bytes:
 
     The length keeps "no context" and "an empty one" apart from every other text by framing.
     """
-    text = b"" if context is None else context.encode()
+    if context is None:
+        return NO_CONTEXT
+    return _hashed(context.encode())
+
+
+def _hashed(text: bytes) -> bytes:
     return hashlib.sha256(len(text).to_bytes(4, "big") + text).digest()[:TWEAK_BYTES]
 
 
-NO_CONTEXT = tweak(None)
+NO_CONTEXT = _hashed(b"")
 
 
 def context_at(contexts: Contexts, index: int) -> str | None:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from vault.crypto.keyset import Keyset, KeyState
+from vault.crypto.keyset import Keyset
 from vault.crypto.permutation import Permutation
 from vault.engine.context import Contexts, context_at, tweak, tweaks
 from vault.engine.outcome import Outcome
@@ -37,83 +37,74 @@ class Fpe:
     """
 
     def __init__(self, form: Format, keyset: Keyset, key_id: str, key_version: int) -> None:
-        self._format = form
+        self.format = form
+        self.pinned = key_version if form.slots < keyset.slots else None
         self._keyset = keyset
         self._key_id = key_id
-        self.pinned = key_version if form.slots < keyset.slots else None
-        self._slots = 1 if self.pinned else keyset.slots
         self._permutations: dict[tuple[int, int], Permutation] = {}
+        version = self.pinned or keyset.primary.version
+        slot = 0 if self.pinned else (version - 1) % keyset.slots
+        self.versions = self._versions()
+        """The usable key version of each slot; None where there is none."""
+        self._reading = _Detokenising(self)
+        self._writing = _Tokenising(self, version, slot) if self.versions[slot] == version else None
 
     def tokenise(self, values: Sequence[str], contexts: Contexts) -> Outcome:
         """A token for every value, or its error.
 
         Raises Refusal (keys_unavailable) where the key to tokenise with is not usable.
         """
-        version = self._writing_version()
-        return self._run(values, contexts, _Tokenising(self, version))
+        if self._writing is None:
+            raise Refusal("keys_unavailable", "the key version to tokenise with is not usable")
+        return self._run(values, contexts, self._writing)
 
     def detokenise(self, tokens: Sequence[str], contexts: Contexts) -> Outcome:
         """The value of every token, or its error; a wrong context is not always noticed."""
-        return self._run(tokens, contexts, _Detokenising(self))
-
-    def _run(self, items: Sequence[str], contexts: Contexts, way: "_Way") -> Outcome:
-        outcome = Outcome([None] * len(items))
-        columns = self._format.columns
-        left: Sequence[int] = range(len(items))
-        if columns is not None and len(items) >= VECTOR_FROM:
-            left = _run_columns(items, tweaks(contexts, len(items)), columns, way, outcome)
-        for index in left:
-            try:
-                outcome.texts[index] = way.one(items[index], tweak(context_at(contexts, index)))
-            except ItemError as error:
-                outcome.fail(index, error)
-        return outcome
-
-    def _writing_version(self) -> int:
-        version = self.pinned or self._keyset.primary.version
-        if self.version_of(self.slot_of(version)) != version:
-            raise Refusal("keys_unavailable", "the key version to tokenise with is not usable")
-        return version
-
-    def slot_of(self, version: int) -> int:
-        return 0 if self.pinned else (version - 1) % self._slots
-
-    def version_of(self, slot: int) -> int | None:
-        """The version whose tokens stand in a slot; None where none is usable."""
-        if slot >= self._slots:
-            return None
-        if self.pinned:
-            found = next((v for v in self._keyset.versions if v.version == self.pinned), None)
-        else:
-            found = self._keyset.in_slot(slot)
-        usable = found is not None and found.state in (KeyState.PRIMARY, KeyState.ENABLED)
-        return found.version if found is not None and usable else None
+        return self._run(tokens, contexts, self._reading)
 
     def permutation(self, kind: int, version: int) -> Permutation:
         made = self._permutations.get((kind, version))
         if made is None:
             key = self._keyset.derive(version, "default", self._key_id)
-            made = Permutation(key, self._format.domain(kind))
+            made = Permutation(key, self.format.domain(kind))
             self._permutations[kind, version] = made
         return made
 
-    @property
-    def format(self) -> Format:
-        return self._format
+    def _run(self, items: Sequence[str], contexts: Contexts, way: "_Way") -> Outcome:
+        outcome = Outcome([None] * len(items))
+        columns = self.format.columns
+        left: Sequence[int] = range(len(items))
+        if columns is not None and len(items) >= VECTOR_FROM:
+            left = _run_columns(items, tweaks(contexts, len(items)), columns, way, outcome)
+        same = tweak(contexts) if contexts is None or isinstance(contexts, str) else None
+        for index in left:
+            try:
+                by = same or tweak(context_at(contexts, index))
+                outcome.texts[index] = way.one(items[index], by)
+            except ItemError as error:
+                outcome.fail(index, error)
+        return outcome
+
+    def _versions(self) -> list[int | None]:
+        if self.pinned is None:
+            found = [self._keyset.in_slot(slot) for slot in range(self._keyset.slots)]
+        else:
+            found = [next((v for v in self._keyset.versions if v.version == self.pinned), None)]
+        return [each.version if each is not None and each.usable else None for each in found]
 
 
 class _Tokenising:
     """Values to tokens under one key version."""
 
-    def __init__(self, fpe: Fpe, version: int) -> None:
+    def __init__(self, fpe: Fpe, version: int, slot: int) -> None:
         self._fpe, self._format = fpe, fpe.format
-        self._version, self._slot = version, fpe.slot_of(version)
+        self._version, self._slot = version, slot
 
     def one(self, value: str, by: bytes) -> str:
-        place = self._format.read_value(value)
-        permuted = self._fpe.permutation(place.kind, self._version).encrypt(place.rank, by)
-        base = self._slot * self._format.domain(place.kind).size
-        return self._format.write_token(Place(place.kind, base + permuted, place.form))
+        kind, rank, form = self._format.read_value(value)
+        permutation = self._fpe.permutation(kind, self._version)
+        permuted = permutation.encrypt(rank, by)
+        return self._format.write_token(Place(kind, self._slot * permutation.size + permuted, form))
 
     def many(self, cells: Cells, by: Tweaks, kind: int, columns: Columns) -> tuple[Flags, Cells]:
         good, ranks = columns.read_values(cells)
@@ -131,13 +122,17 @@ class _Detokenising:
         self._fpe, self._format = fpe, fpe.format
 
     def one(self, token: str, by: bytes) -> str:
-        place = self._format.read_token(token)
-        slot, permuted = divmod(place.rank, self._format.domain(place.kind).size)
-        version = self._fpe.version_of(slot)
+        kind, rank, form = self._format.read_token(token)
+        slot, permuted = divmod(rank, self._format.domain(kind).size)
+        version = self._version(slot)
         if version is None:
             raise NotAToken("no usable key version stands in this token's slot")
-        rank = self._fpe.permutation(place.kind, version).decrypt(permuted, by)
-        return self._format.write_value(Place(place.kind, rank, place.form))
+        opened = self._fpe.permutation(kind, version).decrypt(permuted, by)
+        return self._format.write_value(Place(kind, opened, form))
+
+    def _version(self, slot: int) -> int | None:
+        versions = self._fpe.versions
+        return versions[slot] if slot < len(versions) else None
 
     def many(self, cells: Cells, by: Tweaks, kind: int, columns: Columns) -> tuple[Flags, Cells]:
         good, ranks = columns.read_tokens(cells)
@@ -145,7 +140,7 @@ class _Detokenising:
         slots = ranks // np.uint64(self._format.domain(kind).size)
         for slot in range(int(slots.max()) + 1):
             rows = slots == np.uint64(slot)
-            version = self._fpe.version_of(slot)
+            version = self._version(slot)
             if version is None:
                 good = good & ~rows
                 continue
