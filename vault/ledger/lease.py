@@ -67,6 +67,11 @@ class Leases:
         share.spent += items
         return True
 
+    def in_hand(self, limits: Limits) -> int:
+        """How much could be spent without asking the store."""
+        share = self._shares.get(limits)
+        return share.left if share is not None and self._clock() < share.ends else 0
+
     async def spend(self, limits: Limits, items: int) -> None:
         """Spend, leasing where the share in hand does not suffice.
 

@@ -1,0 +1,209 @@
+"""Leased shares: no store call in the common case, never one too many, all of a limit usable."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from vault.config import DAY, HOUR
+from vault.errors import Refusal
+from vault.ledger.lease import IDLE_SECONDS, Leases, bucket_end
+from vault.store.base import Limit
+from vault.store.sqlite import SqliteStore
+
+START = 1_800_000_000.0  # a bucket begins here
+
+
+def limits(ceiling: int) -> tuple[Limit, ...]:
+    return (
+        Limit("intake", "tokenise.hour", HOUR, ceiling),
+        Limit("intake", "tokenise.day", DAY, ceiling * 5),
+    )
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Counted:
+    """A store that counts how often it is asked, and can be away."""
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+        self.asked = 0
+        self.away = False
+
+    async def lease(self, limits: tuple[Limit, ...], items: int, share: int, now: float) -> int:
+        self._count()
+        await asyncio.sleep(0)
+        return await self._store.lease(limits, items, share, now)
+
+    async def give_back(self, limits: tuple[Limit, ...], items: int, leased_at: float) -> None:
+        self._count()
+        await self._store.give_back(limits, items, leased_at)
+
+    def _count(self) -> None:
+        self.asked += 1
+        if self.away:
+            raise Refusal("store_unavailable", "away", 1)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Counted]:
+    store = SqliteStore.open(tmp_path / "jeton.db")
+    yield Counted(store)
+    await store.close()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def leases(store: Counted, clock: Clock) -> Leases:
+    return Leases(store, clock)  # type: ignore[arg-type]
+
+
+async def spend_all(leases: Leases, limits: tuple[Limit, ...], items: int = 1) -> int:
+    spent = 0
+    with contextlib.suppress(Exhausted):
+        while True:
+            await _spend(leases, limits, items)
+            spent += items
+    return spent
+
+
+class Exhausted(Exception):
+    pass
+
+
+async def _spend(leases: Leases, limits: tuple[Limit, ...], items: int) -> None:
+    try:
+        await leases.spend(limits, items)
+    except Refusal as refusal:
+        raise (Exhausted if refusal.code == "budget_exhausted" else refusal) from refusal
+
+
+async def test_all_of_a_limit_is_usable_and_no_more(leases: Leases, clock: Clock) -> None:
+    assert await spend_all(leases, limits(5_000)) == 5_000
+    clock.now += 30
+    assert await spend_all(leases, limits(5_000)) == 0
+
+
+async def test_busy_callers_seldom_ask_the_store(
+    leases: Leases, store: Counted, clock: Clock
+) -> None:
+    wide = limits(1_000_000)
+    for _ in range(20_000):
+        await leases.spend(wide, 1)
+        clock.now += 0.0001
+    assert store.asked < 100
+
+
+async def test_the_share_in_hand_is_spent_without_waiting(leases: Leases, clock: Clock) -> None:
+    wide = limits(1_000_000)
+    assert not leases.spend_now(wide, 1)
+    for _ in range(10):
+        await leases.spend(wide, 1)
+    assert leases.spend_now(wide, 1)
+    assert not leases.spend_now(wide, 1_000_000)
+    clock.now = bucket_end(wide, clock.now)
+    assert not leases.spend_now(wide, 1)
+
+
+def test_nothing_limits_what_has_no_limits(leases: Leases) -> None:
+    assert leases.spend_now((), 10**9)
+
+
+async def test_concurrent_spenders_share_exactly(leases: Leases) -> None:
+    few = limits(1_000)
+    answers = await asyncio.gather(
+        *(leases.spend(few, 1 + n % 4) for n in range(1_000)), return_exceptions=True
+    )
+    spent = sum(1 + n % 4 for n, answer in enumerate(answers) if answer is None)
+    assert spent + await spend_all(leases, few) == 1_000
+
+
+async def test_two_workers_never_spend_more_than_the_limit(store: Counted, clock: Clock) -> None:
+    few = limits(3_000)
+    busy, other = (Leases(store, clock) for _ in range(2))  # type: ignore[arg-type]
+    spent = 0
+    for _ in range(40):
+        await other.spend(few, 1)
+        spent += 1
+    spent += await spend_all(busy, few)
+    assert spent <= 3_000
+    assert 3_000 - spent <= 3_000 // 128
+    await other.give_back_idle()
+    clock.now += IDLE_SECONDS
+    await other.give_back_idle()
+    assert spent + await spend_all(busy, few) == 3_000
+
+
+async def test_no_window_holds_more_however_late_a_share_is_spent(
+    leases: Leases, clock: Clock
+) -> None:
+    """A share leased early in a window and spent late must not stretch it."""
+    few = limits(640)
+    spent: list[tuple[float, int]] = []
+    for _ in range(2 * HOUR // 7):
+        clock.now += 7
+        try:
+            await leases.spend(few, 2)
+        except Refusal:
+            continue
+        spent.append((clock.now, 2))
+    assert sum(items for _, items in spent) > 640
+    for start, _ in spent:
+        assert sum(n for at, n in spent if start <= at < start + HOUR) <= 640
+
+
+async def test_idle_shares_are_given_back(leases: Leases, store: Counted, clock: Clock) -> None:
+    few = limits(12_800)
+    for _ in range(200):
+        await leases.spend(few, 1)
+        clock.now += 0.001
+    clock.now += IDLE_SECONDS
+    await leases.give_back_idle()
+    await leases.give_back_idle()
+    await leases.give_back_idle()
+    clock.now += IDLE_SECONDS
+    await leases.give_back_idle()
+    assert await spend_all(Leases(store, clock), few, 12_600) == 12_600  # type: ignore[arg-type]
+
+
+async def test_closing_gives_everything_back(leases: Leases, store: Counted, clock: Clock) -> None:
+    few = limits(12_800)
+    for _ in range(200):
+        await leases.spend(few, 1)
+        clock.now += 0.001
+    await leases.close()
+    assert await spend_all(Leases(store, clock), few, 12_600) == 12_600  # type: ignore[arg-type]
+
+
+async def test_with_the_store_away_only_what_is_leased_is_spent(
+    leases: Leases, store: Counted, clock: Clock
+) -> None:
+    few = limits(12_800)
+    for _ in range(50):
+        await leases.spend(few, 1)
+        clock.now += 0.001
+    store.away = True
+    in_hand = leases.in_hand(few)
+    assert 1 < in_hand <= 100
+    with pytest.raises(Refusal, match="store_unavailable"):
+        await leases.spend(few, in_hand + 1)
+    await leases.spend(few, in_hand - 1)
+    clock.now += 60
+    with pytest.raises(Refusal, match="store_unavailable"):
+        await leases.give_back_idle()
+    store.away = False
+    await leases.give_back_idle()
+    assert 50 + in_hand - 1 + await spend_all(leases, few) == 12_800

@@ -1,0 +1,132 @@
+"""Upkeep: checkpoints by whoever is first, marks, a store that changes, and retention."""
+
+import shutil
+import sqlite3
+
+import pytest
+
+from tests.support.ledgers import House
+from tests.support.records import SEED
+from vault.audit.checkpoint import Checkpoints
+from vault.audit.entry import Disclosure, Event
+from vault.audit.findings import Report
+from vault.audit.segment import segments
+from vault.audit.verify import verify
+from vault.config import DAY
+from vault.errors import Refusal
+
+
+def verified(house: House) -> Report:
+    folder = house.settings.folder
+    return verify(folder, Checkpoints(folder, SEED).public_key)
+
+
+async def test_one_checkpoint_a_period_covers_all_workers(house: House) -> None:
+    checkpoints = Checkpoints(house.settings.folder, SEED)
+    async with house.ledger() as (one, _), house.ledger() as (two, _):
+        await house.reveal(two)
+        for ledger in (two, one):
+            await ledger.maintenance.tick()
+        house.now += 61
+        before = checkpoints.last()
+        assert before is not None
+        for ledger in (two, one):
+            await ledger.maintenance.tick()
+        last = checkpoints.last()
+        assert last is not None
+        assert last.number == before.number + 1
+        assert {writer: sequence for writer, (sequence, _) in last.writers.items()} == {
+            "w0": 1,
+            "w1": 2,
+        }
+    assert verified(house).clean
+
+
+async def test_the_store_knows_how_far_the_record_is(house: House) -> None:
+    async with house.ledger() as (ledger, store):
+        receipt = await house.reveal(ledger)
+        await ledger.maintenance.tick()
+        mark = (await store.state()).marks["w0"]
+        assert (mark.durable, mark.digest) == (receipt.sequence, receipt.digest)
+
+
+async def test_a_mark_that_went_back_stops_reveals_and_brings_charges_back(house: House) -> None:
+    house.reveals = 10
+    async with house.ledger() as (ledger, store):
+        await house.reveal(ledger, items=4)
+        await ledger.maintenance.tick()
+        with sqlite3.connect(house.database) as behind:
+            behind.execute("UPDATE marks SET durable = 1, charged = 1")
+            behind.execute("DELETE FROM windows")
+        house.now += 61
+        await ledger.maintenance.tick()
+        assert "went backwards" in ((await store.state()).halted or "")
+        with pytest.raises(Refusal, match="store_unavailable"):
+            await house.reveal(ledger)
+        await ledger.accept_state("for a test")
+        await house.reveal(ledger, items=6)
+        with pytest.raises(Refusal, match="budget_exhausted"):
+            await house.reveal(ledger)
+
+
+async def test_a_duty_that_fails_keeps_none_of_the_others(house: House) -> None:
+    async with house.ledger() as (ledger, store):
+
+        async def away(*_: object) -> None:
+            raise Refusal("store_unavailable", "away", 1)
+
+        set_mark, store.set_mark = store.set_mark, away  # type: ignore[method-assign]
+        ledger.refused("portal", "not_allowed")
+        await house.reveal(ledger)
+        await ledger.maintenance.tick()
+        assert {"duty": "mark", "error": "Refusal"} in house.heard("duty_failed")
+        assert "refusals" in {entry.__struct_config__.tag for entry in house.recorded()}
+        store.set_mark = set_mark  # type: ignore[method-assign]
+
+
+async def test_retention_drops_whole_days_and_says_so(house: House) -> None:
+    house.audit = {"retention_days": 30}
+    for _ in range(4):
+        async with house.ledger() as (ledger, _):
+            await house.reveal(ledger)
+        house.now += 10 * DAY
+    assert len(segments(house.settings.folder / "w0")) == 4
+    async with house.ledger() as (ledger, _):
+        await ledger.maintenance.tick()
+        (retired,) = house.heard("retention")
+        assert retired["segments"] == 1
+    oldest = min(entry.time for entry in house.recorded(Disclosure))
+    assert len(house.recorded(Disclosure)) == 3
+    assert oldest > house.recorded()[0].time[:4]
+    (event,) = [event for event in house.recorded(Event) if event.name == "retention"]
+    assert (event.detail["writer"], event.detail["segments"]) == ("w0", 1)
+    report = verified(house)
+    assert report.clean, report.findings
+
+
+async def test_chains_that_nobody_writes_any_more_are_dropped_too(house: House) -> None:
+    house.audit = {"retention_days": 30}
+    async with house.ledger() as (ledger, _), house.ledger() as (other, _):
+        await house.reveal(other)
+    house.now += 40 * DAY
+    async with house.ledger() as (ledger, store):
+        await ledger.maintenance.tick()
+        assert not house.recorded(Disclosure)
+        report = verified(house)
+        assert report.clean, report.findings
+        assert report.tails["w1"].sequence > 0
+        async with house.ledger() as (other, _):  # and the chain goes on
+            assert other.writer == "w1"
+            await house.reveal(other)
+        assert (await store.state()).halted is None
+    assert verified(house).clean
+
+
+async def test_segments_that_vanish_unannounced_are_found(house: House) -> None:
+    for _ in range(3):
+        async with house.ledger() as (ledger, _):
+            await house.reveal(ledger)
+        house.now += 2 * DAY
+    shutil.rmtree(house.folder / "kept", ignore_errors=True)
+    segments(house.settings.folder / "w0")[0].unlink()
+    assert "missing_segment" in {finding.code for finding in verified(house).findings}
