@@ -51,6 +51,10 @@ def _settings() -> Server:
     return msgspec.json.decode(os.environ[SETTINGS], type=Server)
 
 
+def _is_rejected() -> bool:
+    return REJECTED in os.environ and Path(os.environ[REJECTED]).exists()
+
+
 def main() -> int:
     os.environ[SETTINGS] = sys.argv[1]
     settings = _settings()
@@ -59,8 +63,8 @@ def main() -> int:
     if settings.workers == 1:
         app = Application(holder, settings)
 
-    def reload() -> None:
-        if REJECTED in os.environ and Path(os.environ[REJECTED]).exists():
+    async def reload() -> None:
+        if _is_rejected():
             raise SetUpError("this configuration is rejected")
         holder.door = SlowDoor(development=True)
 

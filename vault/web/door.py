@@ -5,7 +5,6 @@ every request reads the holder once and so sees one configuration from beginning
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from vault.access.identity import Principal
@@ -72,8 +71,14 @@ class Door(Protocol):
         ...
 
 
-@dataclass(slots=True)
 class Holder:
-    """The door in force: assigned by a reload, read once a request."""
+    """The door in force: set before the first request, replaced by a reload, and read once a
+    request."""
+
+    __slots__ = ("door",)
 
     door: Door
+
+    def __init__(self, door: Door | None = None) -> None:
+        if door is not None:
+            self.door = door

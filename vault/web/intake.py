@@ -19,8 +19,8 @@ BODIES_AT_ONCE: Final = 32
 """Unfinished bodies hold as many bytes together as this many of the largest."""
 
 
-class Disconnected(Exception):  # noqa: N818 - nothing went wrong; there is nobody to answer
-    """The caller went away before its request was whole."""
+class Disconnected(Exception):
+    """The caller went away before its request was whole: there is nobody to answer."""
 
 
 class Intake:

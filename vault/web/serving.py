@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from ipaddress import ip_address
 from types import FrameType
 from typing import Final
@@ -15,14 +15,14 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 
 from vault.config import Server as Settings
-from vault.errors import SetUpError
+from vault.errors import JetonError, SetUpError
 from vault.telemetry import log
 from vault.web.connection import Connection
 from vault.web.dispatch import Application
 from vault.web.server_config import ServerConfig
 
-Reload = Callable[[], None]
-"""Loads the configuration again, whole or not at all. Raises SetUpError."""
+Reload = Callable[[], Awaitable[object]]
+"""Puts the configuration as it now is into force, whole or not at all. Raises JetonError."""
 
 BIND_ADVICE: Final = {
     errno.EADDRINUSE: "something listens there already: end it, or choose another port",
@@ -45,12 +45,14 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._reload = reload
         self._started = started
+        self._reloading: asyncio.Task[bool] | None = None
 
     def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Raises SetUpError in the process that was started by hand; a worker says it and ends."""
+        """Raises what the application did not start for, in the process that was started by
+        hand; a worker says it and ends."""
         try:
             super().run(sockets)
-        except SetUpError as error:
+        except JetonError as error:
             if self.config.parent is None:
                 raise
             sys.stderr.write(f"jeton: {error}\n")
@@ -109,16 +111,23 @@ class Server(uvicorn.Server):
     def _on_hangup(self) -> None:
         """A worker's parent sees to it; a terminal that goes away tells all of them."""
         if self._reload is not None:
-            reloaded(self._reload)
+            self._reloading = asyncio.create_task(self._reload_after(self._reloading))
+
+    async def _reload_after(self, earlier: "asyncio.Task[bool] | None") -> bool:
+        if earlier is not None:
+            await asyncio.wait([earlier])
+        assert self._reload is not None
+        return await reloaded(self._reload)
 
 
-def reloaded(reload: Reload) -> bool:
+async def reloaded(reload: Reload) -> bool:
     """Whether the new configuration is in force. Where not, the old one is."""
     try:
-        reload()
-    except SetUpError as error:
+        await reload()
+    except Exception as error:  # noqa: BLE001 - whatever it is, what serves goes on serving
         log.error("reload-failed", exception=error)
-        sys.stderr.write(f"jeton: not reloaded: {error}\n")
+        if isinstance(error, JetonError):  # others' messages may quote what they read
+            sys.stderr.write(f"jeton: not reloaded: {error}\n")
         return False
     log.info("reloaded")
     return True
@@ -132,9 +141,10 @@ def serve(
 ) -> None:
     """Serve until SIGTERM or SIGINT; `started` is called once the addresses are served.
 
-    With several workers `application` is the ``module:function`` that makes one in each, and
-    `reload` only judges the new configuration: the workers are then replaced one by one.
-    Raises SetUpError when an address cannot be bound or the application does not start.
+    SIGHUP calls `reload`. With several workers `application` is the ``module:function`` that
+    makes one in each, and `reload` only judges the new configuration: the workers are then
+    replaced, all or none. Raises SetUpError when an address cannot be bound, and whatever the
+    application's lifespan raised when it does not start.
     """
     sockets, metrics_port = listeners(settings)
     config = ServerConfig(application, Connection, settings, metrics_port)

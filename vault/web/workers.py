@@ -4,6 +4,7 @@ The parent binds, watches and replaces; it serves nothing itself. A reload bring
 set of workers before the old one is told to end, so that it happens whole or not at all.
 """
 
+import asyncio
 import multiprocessing
 import os
 import signal
@@ -113,7 +114,7 @@ class Workers:
 
     def _replace(self) -> None:
         """New workers under the new configuration, then an end to the old ones."""
-        if self._reload is not None and not reloaded(self._reload):
+        if self._reload is not None and not asyncio.run(reloaded(self._reload)):
             return
         fresh = self._start(self._config.limits.workers)
         if self._await_ready(fresh):
