@@ -94,6 +94,8 @@ def test_every_byte_of_a_line_counts(folder: Path, checkpoints: Checkpoints) -> 
         changed = line[:at] + bytes([line[at] ^ 1]) + line[at + 1 :]
         assert read_line(changed, checkpoints.public_key) is None
     assert read_line(line.replace(b",", b", ", 1), checkpoints.public_key) is None
+    deep = b'{"checkpoint":' + b"[" * 100_000
+    assert read_line(deep, checkpoints.public_key) is None
     signed = line.rindex(b'"', 0, -3) + 1
     shouted = line[:signed] + line[signed:].upper()
     assert read_line(shouted, checkpoints.public_key) is None

@@ -80,3 +80,19 @@ def test_receipts_are_text_and_back() -> None:
 def test_what_is_no_receipt(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011
         Receipt.parse(text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"{}",
+        b'{"kind":"disclosure"}',
+        b'{"kind":"refusals","principal":"\xff","code":"c","count":1}',
+        b'{"kind":"refusals","principal":"p","code":"c","count":1,"value":"v"}',
+        b'{"kind":"event","name":' + b"[" * 100_000,
+    ],
+)
+def test_what_is_no_entry(line: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode(line)

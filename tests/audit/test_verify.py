@@ -274,7 +274,7 @@ def repeat_line(data: bytes, at: int, by: int) -> bytes:
     return b"".join(lines)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     which=st.integers(0, 100),
     damage=st.sampled_from([flip, delete, insert, truncate, swap_lines, delete_line, repeat_line]),

@@ -76,7 +76,7 @@ def read_line(line: bytes, key: Ed25519PublicKey) -> Checkpoint | None:
         signature = bytes.fromhex(parsed.signature)
         key.verify(signature, body)
         checkpoint = _bodies.decode(body)
-    except (msgspec.DecodeError, ValueError, InvalidSignature):
+    except (msgspec.DecodeError, ValueError, InvalidSignature, RecursionError):
         return None
     spelt = _encoder.encode(_Line(msgspec.Raw(body), signature.hex()))
     return checkpoint if spelt == line.rstrip(b"\n") else None

@@ -12,7 +12,14 @@ from typing import Self
 import msgspec
 
 
-class _Entry(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag_field="kind"):
+class _Entry(
+    msgspec.Struct,
+    frozen=True,
+    kw_only=True,
+    gc=False,
+    tag_field="kind",
+    forbid_unknown_fields=True,
+):
     """`seq` and an empty `time` are filled in when the entry is put into its group."""
 
     seq: int = 0
@@ -82,7 +89,10 @@ _decoder: msgspec.json.Decoder[Entry] = msgspec.json.Decoder(Entry)
 
 def decode(line: bytes) -> Entry:
     """Raises msgspec.DecodeError where the line is no entry."""
-    return _decoder.decode(line)
+    try:
+        return _decoder.decode(line)
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError("this line is not UTF-8") from error
 
 
 def lines(entries: Iterable[Entry], first: int, time: str) -> bytes:
