@@ -5,18 +5,16 @@ reload makes a new `Vault` over the same ones and puts it in the old one's place
 """
 
 import hmac
-import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 
 from vault.access.grants import Access
 from vault.access.identity import Identities, Principal
 from vault.audit.entry import Disclosure
-from vault.config import Settings, load
+from vault.config import Settings
 from vault.crypto.kek import open_kek
 from vault.crypto.keyset import Keyset
 from vault.crypto.keyset_file import load as load_keyset
@@ -29,12 +27,9 @@ from vault.ledger.recovery import open_ledger
 from vault.service import Answer, Call, Service
 from vault.store import open_store
 from vault.store.base import Charge, Store
-from vault.telemetry import Names, install, know, log
+from vault.telemetry import Names, know, log
 from vault.telemetry.ledger import LedgerListener
 from vault.telemetry.metrics import Metrics
-
-CONFIG = "JETON_CONFIG"
-"""Where worker processes find the configuration file: they inherit the environment only."""
 
 POOL = 1
 """Threads for large batches. More would only contend for the interpreter's lock."""
@@ -160,14 +155,14 @@ class Vault:
         would need a restart.
         """
         old = self.rules.settings
-        for section in ("server", "store", "audit"):
+        for section in ("store", "audit"):
             if getattr(settings, section) != getattr(old, section):
                 raise SetUpError(f"a change of [{section}] needs a restart")
         rules = Rules(settings)
         known = await self.store.raise_generation(rules.keyset.generation)
         rules.keyset.refuse_older_than(known)
         self.ledger.renew(rules.keyset.generation, rules.charge_of)
-        _tell_names(settings, self.metrics)
+        _tellnames_of(settings, self.metrics)
         return Vault(rules, self.ledger, self.store, self.metrics)
 
 
@@ -185,13 +180,14 @@ def _described(
     }
 
 
-def _names(settings: Settings) -> Names:
+def names_of(settings: Settings) -> Names:
+    """What of a configuration a log line may mention."""
     paths = (settings.keys.keyset, settings.audit.folder)
     return Names.of(settings.clients, settings.transformations, paths, (settings.server.host,))
 
 
-def _tell_names(settings: Settings, metrics: Metrics) -> None:
-    know(_names(settings))
+def _tellnames_of(settings: Settings, metrics: Metrics) -> None:
+    know(names_of(settings))
     metrics.know(settings.transformations, settings.clients)
 
 
@@ -203,7 +199,7 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
     store or the record cannot be reached.
     """
     metrics = Metrics(settings.transformations, settings.clients, settings.development)
-    know(_names(settings))
+    know(names_of(settings))
     rules = Rules(settings)
     async with AsyncExitStack() as stack:
         store = open_store(settings.store.url, settings.keys.keyset.parent)
@@ -222,21 +218,3 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
         vault = Vault(rules, ledger, store, metrics)
         stack.callback(vault.pool.shutdown)
         yield vault
-
-
-def create() -> "object":
-    """The ASGI application of a worker process, by the configuration that `JETON_CONFIG` names."""
-    from vault.web.dispatch import Application  # noqa: PLC0415 - the command line needs no web
-    from vault.web.door import Holder  # noqa: PLC0415
-
-    settings = load(Path(os.environ[CONFIG]), os.environ)
-    install(_names(settings))
-    holder = Holder.__new__(Holder)
-
-    @asynccontextmanager
-    async def lifespan() -> AsyncIterator[None]:
-        async with open_vault(settings) as vault:
-            holder.door = vault
-            yield
-
-    return Application(holder, settings.server, lifespan)
