@@ -67,7 +67,7 @@ class Alphabet:
     def write_token(self, place: Place) -> str:
         length, rank, _ = place
         if self._alphabet == DIGITS:
-            return f"{rank:0{length}d}"
+            return str(rank).zfill(length)
         text = ""
         for _ in range(length):
             rank, index = divmod(rank, self._radix)

@@ -86,6 +86,8 @@ class Columns(Protocol):
     It may decline any row (its flag is False); the caller sends such rows through the scalar
     side, which either handles them or says what is wrong. Whatever it accepts it reads and
     writes exactly as the scalar side does.
+
+    Whatever is not ASCII arrives as "?", so no codec may accept one.
     """
 
     def kind(self, width: int) -> int | None:

@@ -82,15 +82,11 @@ class BirthDate:
 
     def read_value(self, text: str) -> Place:
         year, pair, form = _parse(text)
-        if year < VALUE_YEARS[0]:
-            raise InvalidValue(TOO_EARLY)
-        if year > VALUE_YEARS[1]:
-            raise InvalidValue(NOT_AGAIN)
         for kind in _kinds_of(form):
             rank = self._kinds[kind].values.rank(year, pair)
             if rank is not None:
                 return Place(kind, rank, form)
-        raise AssertionError("every date is a calendar date or a lunar one")
+        raise InvalidValue(TOO_EARLY if year < VALUE_YEARS[0] else NOT_AGAIN)
 
     def write_token(self, place: Place) -> str:
         return _print(self._kinds[place.kind].tokens, place)

@@ -7,7 +7,7 @@ months that are never issued: they fit there twice, and can be told from everyth
 
 import re
 from functools import cache
-from typing import NamedTuple, cast
+from typing import cast
 
 from vault.errors import InvalidValue, NotAToken, SetUpError
 from vault.formats.base import Columns, ContextRule, Domain, Place
@@ -59,12 +59,8 @@ NEEDS_KEY = (
 )
 
 
-class _Parsed(NamedTuple):
-    groups: Groups
-    compact: str
-    body: Body
-    key: int | None
-    wrong_key: bool
+_Parsed = tuple[Groups, str, Body, int | None, bool]
+"""The printed form, the characters without spaces, the body, the key, and whether it is wrong."""
 
 
 class FrNir:
@@ -128,9 +124,8 @@ class FrNir:
     def canonical(self, value: str) -> str:
         parsed = _parse(value)
         self._value(parsed)
-        return (
-            parsed.compact if parsed.key is not None else f"{parsed.compact}{parsed.body.key:02d}"
-        )
+        _, compact, body, key, _ = parsed
+        return compact if key is not None else compact + _two_digits(body.key)
 
     def mask(self, value: str, keep_first: int | None, keep_last: int | None) -> str:
         if keep_first is None and keep_last is None:
@@ -173,9 +168,9 @@ def _parse(text: str) -> _Parsed:
     triple, department, tail, key_text = shape.groups()
     body = Body(int(triple), DEPARTMENT_INDEX[department], int(tail))
     if key_text is None:
-        return _Parsed(groups, compact, body, None, False)
+        return groups, compact, body, None, False
     key = int(key_text)
-    return _Parsed(groups, compact, body, key, key != body.key)
+    return groups, compact, body, key, key != body.key
 
 
 def _what_is_wrong(compact: str) -> str:
@@ -188,7 +183,7 @@ def _what_is_wrong(compact: str) -> str:
 
 def _print(body: Body, key: int, form: object) -> str:
     groups = cast("Groups", form)
-    compact = body.text if groups in WITHOUT_KEY else f"{body.text}{key:02d}"
+    compact = body.text if groups in WITHOUT_KEY else body.text + _two_digits(key)
     if len(groups) == 1:
         return compact
     at = 0
@@ -197,6 +192,10 @@ def _print(body: Body, key: int, form: object) -> str:
         parts.append(compact[at : at + size])
         at += size
     return " ".join(parts)
+
+
+def _two_digits(key: int) -> str:
+    return str(key).zfill(2)
 
 
 def _wrong_key_rank(rank: int, body: Body, key: int) -> int:

@@ -38,7 +38,9 @@ def as_word(text: str, offset: int = 0) -> int:
 
 def table(texts: list[str], offset: int = 0) -> Words:
     """`as_word` of each text, to look words up by number."""
-    return np.array([as_word(text, offset) for text in texts], np.uint64)
+    before, after = "\0" * offset, "\0" * BYTES
+    joined = "".join((before + text + after)[:BYTES] for text in texts)
+    return np.frombuffer(joined.encode("ascii"), "<u8").astype(np.uint64)
 
 
 def read(words: Words) -> tuple[Flags, Numbers]:
