@@ -14,6 +14,8 @@ from vault.audit.segment import segments
 from vault.audit.verify import verify
 from vault.config import DAY
 from vault.errors import Refusal
+from vault.ledger.recovery import open_ledger
+from vault.store.sqlite import SqliteStore
 
 
 def verified(house: House) -> Report:
@@ -82,6 +84,23 @@ async def test_a_duty_that_fails_keeps_none_of_the_others(house: House) -> None:
         assert {"duty": "mark", "error": "Refusal"} in house.heard("duty_failed")
         assert "refusals" in {entry.__struct_config__.tag for entry in house.recorded()}
         store.set_mark = set_mark  # type: ignore[method-assign]
+
+
+async def test_a_ledger_that_was_never_started_closes_and_refuses(house: House) -> None:
+    store = SqliteStore.open(house.database)
+    ledger = await open_ledger(
+        house.settings,
+        store,
+        SEED,
+        generation=1,
+        charge_of=house.charge,
+        clock=lambda: house.now,
+    )
+    with pytest.raises(Refusal, match="overloaded"):
+        await house.reveal(ledger)
+    await ledger.close()
+    await store.close()
+    assert not house.recorded()
 
 
 async def test_retention_drops_whole_days_and_says_so(house: House) -> None:

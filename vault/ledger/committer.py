@@ -82,8 +82,8 @@ class Committer:
         self._disk.shutdown()
 
     def _put(self, waiting: _Waiting) -> asyncio.Future[Receipt]:
-        if self._closing:
-            waiting.answer.set_exception(Refusal("overloaded", "shutting down", 1))
+        if self._closing or self._task is None:
+            waiting.answer.set_exception(Refusal("overloaded", "not serving", 1))
         else:
             self._queue.append(waiting)
             self._wake()

@@ -10,7 +10,7 @@ from vault.audit.group import Tail
 from vault.audit.segment import chains
 from vault.audit.writer import DamagedError, RecordWriter
 from vault.config import Audit
-from vault.errors import Refusal
+from vault.errors import JetonError
 from vault.ledger.aggregates import Aggregates
 from vault.ledger.committer import Committer, Tell, tell_nobody
 from vault.ledger.lease import Leases
@@ -165,5 +165,5 @@ class Ledger:
 
 async def _at_best(duty: Awaitable[None]) -> None:
     """Closing goes on whatever fails: what was acknowledged is durable already."""
-    with contextlib.suppress(Refusal, OSError):
+    with contextlib.suppress(JetonError, OSError):
         await duty

@@ -18,7 +18,7 @@ from vault.audit.retention import Expired, close_stale, drop, expired
 from vault.audit.segment import last_time, segments
 from vault.audit.writer import RecordWriter
 from vault.config import DAY, Audit
-from vault.errors import Refusal, SetUpError
+from vault.errors import Refusal
 from vault.ledger.aggregates import Aggregates
 from vault.ledger.committer import Committer, Tell
 from vault.ledger.lease import Leases
@@ -128,7 +128,7 @@ class Maintenance:
     async def _try(self, duty: str, perform: Callable[[], Awaitable[None]]) -> None:
         try:
             await perform()
-        except (Refusal, OSError, SetUpError) as error:
+        except Exception as error:  # noqa: BLE001 - a bug in one must not end all upkeep
             self._parts.tell("duty_failed", {"duty": duty, "error": type(error).__name__})
 
     async def _look_at_space(self) -> None:
