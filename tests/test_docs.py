@@ -23,7 +23,7 @@ def test_the_quickstart_does_what_it_says(tmp_path: Path) -> None:
     assert re.fullmatch(r"[1-8][0-9]{2}4[3-9].{10}", token)
     assert '{"value":"284057512345672"}' in printed.replace('": "', '":"')
     assert "284************" in printed
-    assert "invalid_value" in printed  # the batch's bad item, from Python
+    assert "InvalidValue(" in printed  # the bad item of the batch, from Python
 
 
 def test_the_backup_drill_of_the_keys_page_works(tmp_path: Path) -> None:
