@@ -28,6 +28,11 @@ class Row:
     insurer: str
     cents: int
 
+    @property
+    def due(self) -> str:
+        """The sum as it is printed."""
+        return f"{self.cents / 100:,.2f} €"
+
 
 def fill(path: Path, insured: Iterable[tuple[str, str, str, str]], seed: int = 7) -> int:
     """Insert (first name, NIR token, birth date token, insurer) with 1 to 3 claims each.

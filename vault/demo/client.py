@@ -3,7 +3,7 @@
 import http.client
 import json
 import os
-import signal
+import re
 import socket
 import subprocess
 import sys
@@ -12,12 +12,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from vault.errors import SetUpError
 
-BATCH = 1_000
-READY_SECONDS = 30
+BATCH: Final = 1_000
+READY_SECONDS: Final = 30
+END_SECONDS: Final = 15
+OK: Final = http.client.OK
+LIMIT: Final = re.compile(r"(end_user\.)?[a-z]+\.(hour|day)\b")
+"""How the detail of a spent budget begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +33,15 @@ class Reply:
     receipt: str
 
     @property
-    def code(self) -> str:
-        """The stable code of a refusal; empty for a success."""
-        return str(self.body.get("code", ""))
+    def refusal(self) -> str:
+        """Status and stable code; empty for a success."""
+        return "" if self.status == OK else f"{self.status} {self.body.get('code', '')}"
+
+    @property
+    def limit(self) -> str:
+        """The name of the limit that was spent; empty for all but that."""
+        said = LIMIT.match(self.body.get("detail", ""))
+        return said[0] if said else ""
 
 
 class Caller:
@@ -48,14 +58,18 @@ class Caller:
     def call(
         self, operation: str, transformation: str, body: dict[str, Any], end_user: str | None = None
     ) -> Reply:
+        """One call, whatever it answers. Raises SetUpError where nothing answers."""
         headers = dict(self._headers)
         if end_user is not None:
             headers["Jeton-On-Behalf-Of"] = end_user
         path = f"/v1/{operation}/{transformation}"
-        self._connection.request("POST", path, json.dumps(body), headers)
-        answer = self._connection.getresponse()
-        receipt = answer.headers.get("Jeton-Receipt", "")
-        return Reply(answer.status, json.loads(answer.read()), receipt)
+        try:
+            self._connection.request("POST", path, json.dumps(body), headers)
+            answer = self._connection.getresponse()
+            content = answer.read()
+        except (OSError, http.client.HTTPException):
+            raise SetUpError("the service went away in the middle of the demonstration") from None
+        return Reply(answer.status, json.loads(content), answer.headers.get("Jeton-Receipt", ""))
 
     def tokenise(
         self, transformation: str, values: Sequence[str], contexts: Sequence[str] | None = None
@@ -67,33 +81,61 @@ class Caller:
             if contexts is not None:
                 body["contexts"] = contexts[at : at + BATCH]
             reply = self.call("tokenise", transformation, body)
-            if reply.status != http.client.OK or reply.body["errors"]:
-                raise SetUpError(f"the service did not tokenise the population: {reply.code}")
+            if reply.status != OK or reply.body["errors"]:
+                said = reply.refusal or reply.body["errors"][0]["code"]
+                raise SetUpError(f"the service did not tokenise its population: {said}")
             tokens += reply.body["tokens"]
         return tokens
 
 
+def jeton(*verb: str) -> "subprocess.CompletedProcess[str]":
+    """`jeton VERB ...` to its end, in an environment that configures nothing of it."""
+    command = [sys.executable, "-m", "vault", *verb]
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=_environment())
+
+
 def initialise(folder: Path) -> tuple[Path, dict[str, str]]:
     """`jeton init` in a folder: the configuration and a credential for each example client."""
-    command = [sys.executable, "-m", "vault", "init", "--json", str(folder)]
-    made = json.loads(subprocess.check_output(command))
+    done = jeton("init", "--json", str(folder))
+    if done.returncode != 0:
+        raise SetUpError(f"`jeton init` failed: {_last_line(done.stderr)}")
+    made = json.loads(done.stdout)
     return Path(made["config"]), made["clients"]
 
 
 @contextmanager
 def running(config: Path) -> Iterator[int]:
-    """`jeton serve` on a free port of loopback, ready; ended at the end."""
+    """`jeton serve` on a free port of loopback, ready; ended at the end, whatever happens.
+
+    Raises SetUpError where it does not become ready.
+    """
     port = _free_port()
     command = [sys.executable, "-m", "vault", "serve", "--config", str(config), "--port", str(port)]
     log = config.parent / "service.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env=os.environ)
-        try:
-            _await_ready(port, process)
-            yield port
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(READY_SECONDS)
+        # A session of its own: Ctrl-C on the terminal is for us, who then end it.
+        process = subprocess.Popen(
+            command, stdout=output, stderr=output, env=_environment(), start_new_session=True
+        )
+    try:
+        _await_ready(port, process, log)
+        yield port
+    finally:
+        _end(process)
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(END_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """Without the variables of an installation that may be meant for something real."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("JETON")}
 
 
 def _free_port() -> int:
@@ -102,17 +144,24 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _await_ready(port: int, process: "subprocess.Popen[bytes]") -> None:
+def _await_ready(port: int, process: "subprocess.Popen[bytes]", log: Path) -> None:
     deadline = time.monotonic() + READY_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            raise SetUpError("the service ended instead of starting")
+            said = _last_line(log.read_text("utf-8", "replace"))
+            raise SetUpError(f"the service ended instead of starting: {said}")
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
         try:
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
             connection.request("GET", "/readyz")
-            if connection.getresponse().status == http.client.OK:
+            if connection.getresponse().status == OK:
                 return
         except OSError:
             pass
-        time.sleep(0.05)
-    raise SetUpError("the service did not become ready")
+        finally:
+            connection.close()
+        time.sleep(0.02)
+    raise SetUpError(f"the service did not become ready within {READY_SECONDS} seconds")
+
+
+def _last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["it said nothing"])[-1]
