@@ -180,7 +180,8 @@ def _row(row: Row, remark: str, style: str) -> str:
     return (
         f'<tr class="{style}"><td>{escape(row.first_name)}</td>'
         f"<td><code>{escape(row.nir)}</code></td>"
-        f"<td><code>{escape(row.birth_date)}</code></td><td class="name">{escape(row.insurer)}</td>"
+        f"<td><code>{escape(row.birth_date)}</code></td>"
+        f'<td class="name">{escape(row.insurer)}</td>'
         f'<td class="number">{row.due}</td><td class="remark">{escape(remark)}</td></tr>'
     )
 
