@@ -116,9 +116,12 @@ def running(
         ports = [int(port) for port in line[1:]]
         yield Running(process, ports[0], ports[1] if len(ports) > 1 else None)
     finally:
-        if process.poll() is None:
+        process.terminate()
+        try:
+            process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
             process.kill()
-        process.communicate()
+            process.communicate()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ unfinished bodies hold together, and the requests that are being worked on.
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from time import monotonic
 from typing import Any, Final
 
 from vault.errors import Refusal
@@ -43,11 +44,10 @@ class Intake:
         Raises Refusal ``too_large``, ``timeout`` or ``overloaded``, and Disconnected."""
         task = asyncio.current_task()
         assert task is not None
-        loop = task.get_loop()
-        self._waiting[task] = loop.time() + self._timeout
+        self._waiting[task] = monotonic() + self._timeout
         if not self._watched:
             self._watched = True
-            loop.call_later(self._timeout, self._look, loop)
+            task.get_loop().call_later(self._timeout, self._look, task.get_loop())
         try:
             message = await receive()
             if message["type"] != "http.request":
@@ -96,7 +96,7 @@ class Intake:
         return b"".join(pieces)
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = loop.time()
+        now = monotonic()
         for task, deadline in self._waiting.items():  # in the order of their deadlines
             if deadline > now:
                 loop.call_later(max(deadline - now, self._timeout / 20), self._look, loop)

@@ -89,9 +89,13 @@ class JSON:
             content = Content(many, single=False)
         else:
             raise _malformed("give exactly one of the single and the batch member")
-        members = 1 + _read_contexts(asked, content)
-        if isinstance(asked, Pairs):
-            members += _read_candidates(asked, content)
+        members = 1
+        if asked.context is not UNSET or asked.contexts is not UNSET:
+            _read_contexts(asked, content)
+            members = 2
+        if operation == "match":
+            _read_candidates(asked, content)
+            members += 1
         # As many colons as members, or some are within strings, or a member came twice.
         if body.count(b":") != members and _count_members(body) != members:
             raise _malformed("a member is there twice")
@@ -107,37 +111,34 @@ def _malformed(detail: str) -> Refusal:
     return Refusal("malformed_request", detail)
 
 
-def _read_contexts(asked: _Asked, content: Content) -> int:
-    """How many members there were."""
-    if asked.context is not UNSET:
-        if asked.contexts is not UNSET:
-            raise _malformed("give a context for all items or contexts one by one, not both")
-        _check_context(asked.context)
-        content.contexts = asked.context
-        return 1
-    if asked.contexts is not UNSET:
+def _read_contexts(asked: _Asked, content: Content) -> None:
+    one, each = asked.context, asked.contexts
+    if one is not UNSET and each is not UNSET:
+        raise _malformed("give a context for all items or contexts one by one, not both")
+    if one is not UNSET:
+        _check_context(one)
+        content.contexts = one
+    elif each is not UNSET:
         if content.single:
             raise _malformed("a single call takes a context, not contexts")
-        _check_length("contexts", asked.contexts, content)
-        for context in set(asked.contexts):
+        _check_length("contexts", each, content)
+        for context in set(each):
             _check_context(context)
-        content.contexts = asked.contexts
-        return 1
-    return 0
+        content.contexts = each
 
 
-def _read_candidates(asked: Pairs, content: Content) -> int:
+def _read_candidates(asked: _Asked, content: Content) -> None:
+    assert isinstance(asked, Pairs)
     one, many = asked.candidate, asked.candidates
     if content.single:
         if one is UNSET or many is not UNSET:
             raise _malformed("a token is matched with one candidate")
         content.candidates = [one]
-        return 1
-    if many is UNSET or one is not UNSET:
-        raise _malformed("tokens are matched with candidates")
-    _check_length("candidates", many, content)
-    content.candidates = many
-    return 1
+    else:
+        if many is UNSET or one is not UNSET:
+            raise _malformed("tokens are matched with candidates")
+        _check_length("candidates", many, content)
+        content.candidates = many
 
 
 def _check_length(name: str, given: Sequence[str], content: Content) -> None:
