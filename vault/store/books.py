@@ -33,14 +33,13 @@ class Needs:
         self._whole = whole
         self.windows: set[Key] = set()
         self.persons: dict[Key, set[bytes]] = {}
-        self.requests: dict[str, set[str]] = {}
-        """By principal."""
+        self.requests: set[RequestKey] = set()
         self.principals: set[str] = set()
         for charge in charges:
             self.principals.add(charge.principal)
             self.windows.update(map(key_of, charge.limits))
             if charge.request_id is not None:
-                self.requests.setdefault(charge.principal, set()).add(charge.request_id)
+                self.requests.add((charge.principal, charge.request_id))
             for limit in charge.people:
                 self._need_persons(limit, charge.persons)
 

@@ -42,7 +42,7 @@ BUSY_SECONDS = 0.05
 HALTED_RETRY_SECONDS = 60
 
 
-class _WentBackwards(Exception):  # noqa: N818 - a finding, told as a Refusal
+class _WentBackwards(Exception):
     """The file is another one, or an older one, than the one that was served from."""
 
 
@@ -100,7 +100,7 @@ class SqliteStore:
             tables.write()
             charged = mark.durable + admitted
             write_mark(connection, Mark(mark.writer, mark.durable, mark.digest, charged))
-            self._sweeper.sweep(connection, facts.seen)
+            self._sweeper.sweep(connection, facts.seen, len(books.noted))
             write_facts(connection, facts)
             return verdicts
 
@@ -120,7 +120,7 @@ class SqliteStore:
             granted = max(items, min(share, books.room(limits)))
             books.charge_items(granted, limits)
             tables.write()
-            self._sweeper.sweep(connection, facts.seen)
+            self._sweeper.sweep(connection, facts.seen, 0)
             write_facts(connection, facts)
             return granted
 
@@ -249,13 +249,25 @@ class SqliteStore:
     def _connected(self) -> sqlite3.Connection:
         """The connection to what stands at the path now: SQLite itself would go on writing to
         a file that was taken away."""
-        status = self._path.stat()
+        try:
+            status = self._path.stat()
+        except OSError:
+            self._leave()
+            raise
         if self._inode != (status.st_dev, status.st_ino):
-            self._drop()
+            self._leave()
         if self._connection is None:
             self._connection = _connect(self._path)
             self._inode = (status.st_dev, status.st_ino)
         return self._connection
+
+    def _leave(self) -> None:
+        """The file was taken away: give it all it is owed from the write-ahead log, which
+        stayed behind and must not be taken for that of the next file at the path."""
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._drop()
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None
@@ -284,8 +296,6 @@ def _connect(path: Path) -> sqlite3.Connection:
         check_same_thread=False,
     )
     try:
-        connection.execute("PRAGMA page_size = 4096")
-        connection.execute("PRAGMA wal_autocheckpoint = 4096")
         if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
             raise sqlite3.OperationalError("the file system has no shared memory for WAL")
         connection.execute("PRAGMA synchronous = NORMAL")

@@ -63,7 +63,8 @@ class Turn:
 
     def close(self) -> None:
         self._queue.put(None)
-        os.close(self._own)
+        own, self._own = self._own, -1
+        _close(own)
 
     def _ask(self, arrival: "asyncio.Future[int]") -> None:
         if self._thread is None:
