@@ -92,4 +92,4 @@ def run(path: Path, settings: Settings, started: Callable[[], object] | None = N
     os.environ[CONFIG] = str(path.absolute())
     with tempfile.TemporaryDirectory(prefix="jeton-metrics-") as folder:
         os.environ[METRICS_FOLDER] = folder
-        serve(settings.server, "vault.app:create", judge, started)
+        serve(settings.server, "vault.process:create", judge, started)
