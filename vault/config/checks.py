@@ -94,6 +94,7 @@ def _built(transformation: Transformation) -> Format:
         alphabet=transformation.alphabet,
         min_length=transformation.min_length,
         max_length=transformation.max_length,
+        template=transformation.template,
     )
 
 

@@ -70,6 +70,7 @@ class Transformation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     alphabet: str | None = None
     min_length: Count | None = None
     max_length: Count | None = None
+    template: str | None = None
     keep_first: Annotated[int, msgspec.Meta(ge=0, le=256)] | None = None
     keep_last: Annotated[int, msgspec.Meta(ge=0, le=256)] | None = None
 

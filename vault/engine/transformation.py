@@ -30,6 +30,7 @@ class Transformation:
             alphabet=configured.alphabet,
             min_length=configured.min_length,
             max_length=configured.max_length,
+            template=configured.template,
         )
         self.context: ContextRule = configured.context or self.format.context
         key_id = configured.key_id or name

@@ -12,8 +12,12 @@ from vault.formats.base import Format
 from vault.formats.birth_date import ENTRIES as BIRTH_DATES
 from vault.formats.catalogue import Entry, Options, Row
 from vault.formats.fr_nir import ENTRIES as FR_NIR
+from vault.formats.luhn import ENTRIES as LUHN
+from vault.formats.national import ENTRIES as NATIONAL
+from vault.formats.template import ENTRIES as TEMPLATES
 
-CATALOGUE: dict[str, Entry] = {entry.name: entry for entry in (*FR_NIR, *BIRTH_DATES, *ALPHABETS)}
+FAMILIES = (FR_NIR, BIRTH_DATES, ALPHABETS, TEMPLATES, LUHN, NATIONAL)
+CATALOGUE: dict[str, Entry] = {entry.name: entry for family in FAMILIES for entry in family}
 NAMES = tuple(CATALOGUE)
 
 
@@ -25,6 +29,7 @@ def build(
     alphabet: str | None = None,
     min_length: int | None = None,
     max_length: int | None = None,
+    template: str | None = None,
 ) -> Format:
     """The format of this name with these options.
 
@@ -34,7 +39,7 @@ def build(
     entry = CATALOGUE.get(name)
     if entry is None:
         raise SetUpError(f"no such format; there are {', '.join(NAMES)}")
-    options = Options(band, wrong_key, alphabet, min_length, max_length)
+    options = Options(band, wrong_key, alphabet, min_length, max_length, template)
     for option in fields(options):
         if option.name not in entry.options and getattr(options, option.name) is not None:
             raise SetUpError(f"{name} has no option {option.name}: leave it out")

@@ -15,6 +15,7 @@ class Options:
     alphabet: str | None = None
     min_length: int | None = None
     max_length: int | None = None
+    template: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
