@@ -1,0 +1,244 @@
+"""`jeton audit`: the record, verified, exported, and accepted where it went backwards."""
+
+import asyncio
+import dataclasses
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from vault.app import open_vault
+from vault.audit.checkpoint import load_public_key
+from vault.audit.entry import Receipt
+from vault.audit.findings import Report
+from vault.audit.group import Tail
+from vault.audit.reading import Selection, entries, write_csv, write_jsonl
+from vault.audit.verify import verify as verify_record
+from vault.cli.failure import Wrong
+from vault.cli.group import Group, examples
+from vault.cli.keys import Keys
+from vault.cli.options import config_option, json_option, moment
+from vault.cli.screen import note, print_json
+from vault.config import Settings, load
+from vault.crypto.secret import KeyAccess
+from vault.errors import SetUpError
+from vault.store import open_store
+from vault.telemetry import Names, install
+
+SQLITE: Final = "sqlite:"
+
+
+def receipt(text: str) -> Receipt:
+    """What an answer's ``Jeton-Receipt`` says."""
+    try:
+        return Receipt.parse(text)
+    except ValueError:
+        raise Wrong("a receipt reads <writer>.<sequence>.<64 hex digits>") from None
+
+
+@click.group(
+    cls=Group,
+    epilog=examples(
+        "jeton audit verify --checkpoint /mnt/elsewhere/checkpoints.jsonl",
+        "jeton audit export --since 2026-11-01 --format csv > november.csv",
+    ),
+)
+def audit() -> None:
+    """Read and verify the record.
+
+    The record says who was shown how much about whom, and why; never what. Each writer's chain
+    of entries is sealed by hashes, and signed checkpoints say how far all chains had come.
+    """
+
+
+@audit.command(
+    epilog=examples(
+        "jeton audit verify",
+        "jeton audit verify --checkpoint kept.jsonl --receipt w0.42.5e1f...",
+        "jeton audit verify --public-key kept.pem --json",
+    )
+)
+@config_option
+@click.option(
+    "--checkpoint",
+    "checkpoints",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    metavar="FILE",
+    help="Checkpoints that were kept elsewhere: lines of checkpoints.jsonl.",
+)
+@click.option(
+    "--receipt",
+    "receipts",
+    type=receipt,
+    multiple=True,
+    metavar="R",
+    help="A receipt that a caller kept.",
+)
+@click.option(
+    "--public-key",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The checkpoints' public key, kept elsewhere; else the keyset says it.",
+)
+@json_option
+def verify(
+    config: Path,
+    checkpoints: Sequence[Path],
+    receipts: Sequence[Receipt],
+    public_key: Path | None,
+    as_json: bool,
+) -> int:
+    """Find every place where the record was changed.
+
+    A change behind the last checkpoint or receipt that is held where the attacker cannot reach
+    it cannot be found: keep copies elsewhere and give them here. With --public-key neither the
+    keyset nor its KEK is needed. Exit code 1 where something was found.
+    """
+    settings = load(config, os.environ)
+    key = load_public_key(public_key) if public_key else _public_key(Keys.open(config))
+    elsewhere = [line for file in checkpoints for line in file.read_bytes().splitlines(True)]
+    if not settings.audit.folder.is_dir():
+        raise SetUpError(f"there is no record at {settings.audit.folder}")
+    marks: Mapping[str, Tail] = {}
+    if _has_store(settings.store.url):
+        marks = asyncio.run(_marks(settings))
+    else:
+        note("The store is not there: the record is not held against its marks.")
+    report = verify_record(
+        settings.audit.folder,
+        key,
+        checkpoints_elsewhere=elsewhere,
+        receipts=receipts,
+        marks=marks,
+    )
+    if as_json:
+        print_json(_described(report))
+    else:
+        _show(report)
+    return 0 if report.clean else 1
+
+
+def _public_key(keys: Keys) -> Ed25519PublicKey:
+    seed = keys.keyset.derive_root("audit").reveal(KeyAccess())
+    return Ed25519PrivateKey.from_private_bytes(seed).public_key()
+
+
+def _has_store(url: str) -> bool:
+    """Whether it can be asked without being made."""
+    return not url.startswith(SQLITE) or Path(url.removeprefix(SQLITE)).exists()
+
+
+async def _marks(settings: Settings) -> Mapping[str, Tail]:
+    """What the store knows of the chains."""
+    store = open_store(settings.store.url, settings.keys.keyset.parent)
+    try:
+        state = await store.state()
+    finally:
+        await store.close()
+    if state.halted is not None:
+        note(f"Reveals are stopped ({state.halted}): see `jeton audit accept`.")
+    return {writer: Tail(mark.durable, mark.digest) for writer, mark in state.marks.items()}
+
+
+def _described(report: Report) -> dict[str, object]:
+    return {
+        "clean": report.clean,
+        "entries": report.entries,
+        "checkpoints": report.checkpoints,
+        "writers": {
+            writer: {"sequence": tail.sequence, "hash": tail.digest}
+            for writer, tail in report.tails.items()
+        },
+        "findings": [dataclasses.asdict(finding) for finding in report.findings],
+        "more_findings": report.more,
+    }
+
+
+def _show(report: Report) -> None:
+    for finding in report.findings:
+        click.echo(str(finding))
+    if report.more:
+        click.echo(f"and {report.more:,} more")
+    for writer, unsealed in report.unsealed.items():
+        note(f"{writer}: {unsealed} bytes without seal at its end: being written, or of a crash")
+    counted = f"{report.entries:,} entries, {report.checkpoints:,} checkpoints"
+    if report.clean:
+        click.echo(f"The record is as it was written: {counted}.")
+    else:
+        click.echo(f"The record was CHANGED: {len(report.findings) + report.more:,} places.")
+        note("Save a copy of the folder before anything else; docs/record.md says what each means.")
+
+
+@audit.command(
+    epilog=examples(
+        "jeton audit export --client reimbursement --since 2026-11-24",
+        "jeton audit export --format csv > record.csv",
+    )
+)
+@config_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["jsonl", "csv"]),
+    default="jsonl",
+    show_default=True,
+    help="A JSON object a line, or one table.",
+)
+@click.option("--since", type=moment, metavar="TIME", help="From this time on; UTC.")
+@click.option("--until", type=moment, metavar="TIME", help="Before this time; UTC.")
+@click.option("--client", metavar="NAME", help="Only what this client did.")
+def export(
+    config: Path, form: str, since: float | None, until: float | None, client: str | None
+) -> None:
+    """Print the record's entries, in order of time.
+
+    Entries name persons by pseudonym, and hold no value, token or context. They are read, not
+    verified: for that see verify.
+    """
+    folder = load(config, os.environ).audit.folder
+    if not folder.is_dir():
+        raise SetUpError(f"there is no record at {folder}")
+    found = entries(folder, Selection(since, until, client))
+    try:
+        if form == "csv":
+            write_csv(sys.stdout, found)
+        else:
+            write_jsonl(sys.stdout.buffer, found)
+    except msgspec.DecodeError:
+        words = "a sealed line is no entry: `jeton audit verify` says which"
+        raise SetUpError(words) from None
+
+
+@audit.command(epilog=examples('jeton audit accept --reason "restored the backup of Monday"'))
+@config_option
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it stands in the record.")
+def accept(config: Path, reason: str) -> None:
+    """Let reveals go on after the state went backwards.
+
+    Reveals stop when the store and the record do not fit each other: an older store was put
+    back, or a part of the record is gone. Find out why first (verify); this says, on the
+    record, that an operator knows.
+    """
+    if not reason.strip():
+        raise Wrong("say why", param_hint="--reason")
+    install(Names(), "console", "error")
+    halted = asyncio.run(_accept(load(config, os.environ), reason.strip()))
+    if halted is None:
+        note("Nothing was stopped, and nothing is changed.")
+    else:
+        note(f"Accepted, on the record; it was stopped because: {halted}.")
+
+
+async def _accept(settings: Settings, reason: str) -> str | None:
+    """Why reveals were stopped; None where they were not."""
+    async with open_vault(settings) as vault:
+        halted = (await vault.store.state()).halted
+        if halted is not None:
+            await vault.ledger.accept_state(reason)
+        return halted

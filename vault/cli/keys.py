@@ -1,0 +1,245 @@
+"""`jeton keys`: the keyset's versions and what wraps them."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+import tomlkit
+
+from vault.cli.files import edit, write_new
+from vault.cli.group import Group, examples
+from vault.cli.options import config_option, json_option
+from vault.cli.screen import note, print_json, table
+from vault.config import Settings, load, read
+from vault.crypto import keyset_file
+from vault.crypto.kek import Kek, new_kek_text, open_kek
+from vault.crypto.keyset import Keyset
+from vault.engine.transformation import compile_transformations
+from vault.errors import SetUpError
+
+AFTER: Final = (
+    "A running service keeps the old keys until it is told: send it a SIGHUP, or restart it.\n"
+    "Then back the keyset up: an older copy is refused from now on."
+)
+KEK_VARIABLE: Final = "JETON__KEYS__KEK"
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """A keyset, opened, and where it came from."""
+
+    settings: Settings
+    keyset: Keyset
+    kek: Kek
+
+    @classmethod
+    def open(cls, config: Path) -> "Keys":
+        """Raises SetUpError."""
+        settings = load(config, os.environ)
+        kek = open_kek(settings.keys.kek, settings.keys.keyset.parent)
+        return cls(settings, keyset_file.load(settings.keys.keyset, kek), kek)
+
+    def save(self, keyset: Keyset) -> None:
+        """Raises SetUpError."""
+        keyset_file.save(self.settings.keys.keyset, keyset, self.kek)
+
+    def pinning(self, version: int) -> list[str]:
+        """The transformations whose tokens are all of this version: their formats have no room
+        to say of which one they are."""
+        compiled = compile_transformations(self.settings, self.keyset)
+        return [name for name, one in compiled.items() if one.pinned == version]
+
+
+@click.group(
+    cls=Group,
+    epilog=examples(
+        "jeton keys list",
+        "jeton keys rotate",
+        "jeton keys destroy 1",
+        "jeton keys rewrap --to file:new-kek.key",
+    ),
+)
+def keys() -> None:
+    """Look after the keyset: list, rotate, destroy, rewrap.
+
+    New tokens are made with the primary version; enabled ones open theirs. Every change writes
+    the keyset file whole, as a new generation, and no older one is taken after it.
+    """
+
+
+@keys.command(name="list")
+@config_option
+@json_option
+def list_(config: Path, as_json: bool) -> None:
+    """Show the versions, their states and who is pinned to them."""
+    opened = Keys.open(config)
+    keyset = opened.keyset
+    pinned = {v.version: opened.pinning(v.version) for v in keyset.versions}
+    if as_json:
+        versions = [
+            {
+                "version": v.version,
+                "state": str(v.state),
+                "created": v.created,
+                "slot": (v.version - 1) % keyset.slots,
+                "pinned_by": pinned[v.version],
+            }
+            for v in keyset.versions
+        ]
+        print_json({"generation": keyset.generation, "slots": keyset.slots, "versions": versions})
+        return
+    table(
+        ("version", "state", "created", "slot", "pinned by"),
+        (
+            (
+                str(v.version),
+                str(v.state),
+                v.created,
+                str((v.version - 1) % keyset.slots),
+                ", ".join(pinned[v.version]),
+            )
+            for v in keyset.versions
+        ),
+        title=f"Generation {keyset.generation}",
+    )
+
+
+@keys.command()
+@config_option
+def rotate(config: Path) -> None:
+    """Make a new primary version; old tokens still open.
+
+    Refused while the slot of the new version is held by one that is not destroyed: its old
+    tokens would open as other people.
+    """
+    opened = Keys.open(config)
+    before = opened.keyset.primary.version
+    rotated = opened.keyset.rotate(datetime.now(UTC))
+    opened.save(rotated)
+    new = rotated.primary.version
+    note(f"Version {new} is primary; tokens of version {before} still open. {AFTER}")
+    note(
+        f"Re-tokenise what is stored, then `jeton keys destroy {before}`: until then there is no "
+        "next rotation."
+    )
+    pinned = opened.pinning(before)
+    if pinned:
+        note(
+            f"Not rotated, for their tokens cannot say of which version they are: "
+            f"{', '.join(pinned)}. Once re-tokenised, they say key_version = {new}."
+        )
+
+
+@keys.command()
+@click.argument("version", type=click.IntRange(1))
+@config_option
+def disable(version: int, config: Path) -> None:
+    """Open no more tokens of a version, until it is enabled."""
+    _move(config, version, lambda keyset: keyset.disable(version))
+    note(f"Version {version} is disabled: its tokens do not open. {AFTER}")
+
+
+@keys.command()
+@click.argument("version", type=click.IntRange(1))
+@config_option
+def enable(version: int, config: Path) -> None:
+    """Open the tokens of a disabled version again."""
+    _move(config, version, lambda keyset: keyset.enable(version))
+    note(f"Version {version} is enabled: its tokens open again. {AFTER}")
+
+
+@keys.command()
+@click.argument("version", type=click.IntRange(1))
+@config_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def destroy(version: int, config: Path, yes: bool) -> None:
+    """Give up a version for good, and with it all its tokens.
+
+    Refused while a transformation is pinned to it. Copies of the keyset in backups still hold
+    the version: destroy those too.
+    """
+
+    def destroyed(keyset: Keyset) -> Keyset:
+        after = keyset.destroy(version)
+        if not yes:
+            _confirm(f"Tokens of version {version} will never open again, for anybody. Go on?")
+        return after
+
+    _move(config, version, destroyed, pinned_refuse=True)
+    note(f"Version {version} is destroyed. {AFTER}")
+    note("Copies of the keyset in backups still hold it.")
+
+
+@keys.command(
+    epilog=examples(
+        "jeton keys rewrap --to file:new-kek.key", "jeton keys rewrap --to env:JETON_KEK"
+    )
+)
+@click.option(
+    "--to", "spec", required=True, metavar="KEK", help="file:PATH, env:NAME or command:ARGUMENTS."
+)
+@config_option
+def rewrap(spec: str, config: Path) -> None:
+    """Wrap the keyset under another key-encryption key.
+
+    The configuration's keys.kek is changed with it. A file that does not exist is made, with a
+    fresh key; paths are relative to the configuration. If somebody may have had the keyset AND
+    its old KEK, this does not help: rotate, re-tokenise, destroy.
+    """
+    opened = Keys.open(config)
+    folder = config.absolute().parent
+    kind, _, rest = spec.partition(":")
+    made = kind == "file" and rest != "" and not (folder / rest).exists()
+    if made:
+        write_new(folder / rest, new_kek_text() + "\n")
+    text = _naming(spec, config.read_text("utf-8"))  # what cannot be edited is seen before
+    keys_then = read(text, folder, {}, str(config)).keys
+    kek = open_kek(keys_then.kek, opened.settings.keys.keyset.parent)
+    keyset_file.save(opened.settings.keys.keyset, opened.keyset.renewed(), kek)
+    if KEK_VARIABLE in os.environ:
+        note(f"{KEK_VARIABLE} is set and goes before the file: set it to the new KEK.")
+    else:
+        edit(config, lambda text: _naming(spec, text))
+    fresh = (
+        f"{folder / rest} holds a fresh KEK: back it up, apart from the keyset. " if made else ""
+    )
+    note(f"The keyset is wrapped under the new KEK. {fresh}{AFTER}")
+
+
+def _naming(spec: str, text: str) -> str:
+    """The configuration's text with another keys.kek."""
+    document: Any = tomlkit.parse(text)
+    document.setdefault("keys", tomlkit.table())["kek"] = spec
+    return tomlkit.dumps(document)
+
+
+def _move(
+    config: Path,
+    version: int,
+    change: Callable[[Keyset], Keyset],
+    *,
+    pinned_refuse: bool = False,
+) -> None:
+    opened = Keys.open(config)
+    pinned = opened.pinning(version)
+    if pinned and pinned_refuse:
+        raise SetUpError(
+            f"key version {version} is pinned: all tokens of {', '.join(pinned)} are of it. "
+            "Re-tokenise them under another key_version, or take them out of the configuration"
+        )
+    opened.save(change(opened.keyset))
+    if pinned:
+        note(f"All tokens of {', '.join(pinned)} are of version {version}.")
+
+
+def _confirm(question: str) -> None:
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort:
+        agreed = False
+    if not agreed:
+        raise SetUpError("not confirmed, nothing is changed (--yes does without asking)")
