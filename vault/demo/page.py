@@ -38,7 +38,7 @@ tr:last-child td, tr:last-child th { border-bottom: 0; }
 th { color: var(--soft); font-weight: 600; white-space: nowrap; }
 .number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.remark { color: var(--soft); white-space: nowrap; }
-td.fold { overflow-wrap: anywhere; } td.name { white-space: nowrap; }
+tr.fold td { overflow-wrap: anywhere; } td.name { white-space: nowrap; }
 code { font: .92em ui-monospace, "Cascadia Mono", "DejaVu Sans Mono", monospace;
   padding: .1rem .4rem; border-radius: .3rem; white-space: nowrap; }
 .token code { color: var(--token); background: var(--token-bg); }
@@ -52,7 +52,8 @@ code { font: .92em ui-monospace, "Cascadia Mono", "DejaVu Sans Mono", monospace;
 .track i.values { background: var(--bad); }
 .bar small { grid-column: 1 / -1; color: var(--soft); }
 footer { margin-top: 3rem; color: var(--soft); font-size: .9rem; }
-@media (max-width: 40rem) { main { padding: 2rem 1rem; } h1 { font-size: 1.7rem; } }
+@media (max-width: 40rem) { main { padding: 2rem 1rem; } h1 { font-size: 1.7rem; }
+  th, td { padding: .4rem .6rem; } th:first-child { white-space: normal; } }
 @media print { @page { margin: 14mm; } :root { font-size: 11px; }
   body { background: #fff; font-size: 1rem; }
   h2 { margin-top: 1.8rem; }
@@ -109,7 +110,7 @@ the running service. Then an account was phished, and the credentials of machine
 </table></div>
 <h2>What the record says</h2>
 <p>Every disclosure is on it before the answer leaves; people stand there as keyed pseudonyms.</p>
-<div class="card"><table>{_cells(record_lines(story))}</table></div>
+<div class="card"><table>{_cells(record_lines(story), "fold")}</table></div>
 <footer>Made by <b>jeton demo --html</b>. Every person here is invented; every number was counted
 from the service's answers, the database's bytes or the record.</footer>
 </main></body></html>
@@ -186,11 +187,11 @@ def _row(row: Row, remark: str, style: str) -> str:
     )
 
 
-def _cells(rows: Iterable[tuple[str, ...]]) -> str:
-    """Rows whose first cell is their head and whose last one may be long."""
+def _cells(rows: Iterable[tuple[str, ...]], style: str = "") -> str:
+    """Rows whose first cell is their head; of style ``fold`` where a word may be long."""
     return "".join(
-        f"<tr><th>{escape(first)}</th>"
-        + "".join(f'<td class="fold">{escape(cell)}</td>' for cell in rest)
+        f'<tr class="{style}"><th>{escape(first)}</th>'
+        + "".join(f"<td>{escape(cell)}</td>" for cell in rest)
         + "</tr>"
         for first, *rest in rows
     )
