@@ -38,6 +38,11 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[object]]) -> str:
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines) + "\n"
 
 
+def _plain(text: str) -> str:
+    """Text whose stars and bars are no markup."""
+    return text.replace("*", "\\*").replace("|", "\\|")
+
+
 def limits_table() -> str:
     rows = ((f"`{name}`", f"{most:,}") for name, most in config.DEFAULT_LIMITS.items())
     return _table(("limit", "as shipped"), rows)
@@ -197,10 +202,10 @@ def formats_table() -> str:
     head = ("values", "domain", "where tokens live", "who takes them", "told apart", "slots")
     rows = [
         (
-            f"**{row.format}**: {row.values}<br>{row.shape}",
+            f"**{row.format}**: {_plain(row.values)}<br>{_plain(row.shape)}",
             f"{row.domain:,}",
-            row.tokens,
-            row.validators,
+            _plain(row.tokens),
+            _plain(row.validators),
             "yes" if row.recognisable else "no",
             row.slots,
         )
