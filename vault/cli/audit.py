@@ -196,7 +196,7 @@ def _show(report: Report) -> None:
 def export(
     config: Path, form: str, since: float | None, until: float | None, client: str | None
 ) -> None:
-    """Print the record's entries, in order of time.
+    """Print the entries of the record.
 
     Entries name persons by pseudonym, and hold no value, token or context. They are read, not
     verified: for that see verify.

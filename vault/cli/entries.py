@@ -13,6 +13,7 @@ from typing import Any
 
 import tomlkit
 from msgspec.structs import replace
+from tomlkit.items import AoT
 
 from vault.cli.files import edit
 from vault.config import Client, Credential, Settings, load, read
@@ -64,9 +65,9 @@ def rotate(path: Path, name: str, fresh: Credential, old_until: date, today: dat
             )
         for index, one in enumerate(live):
             last = min(one.expires or old_until, old_until)
-            credentials[index] = _item(replace(one, expires=last))
+            _put(credentials, index, replace(one, expires=last))
         networks = live[-1].networks if live else ()
-        credentials.append(_item(replace(fresh, networks=networks)))
+        _put(credentials, len(live), replace(fresh, networks=networks))
 
     _edit_credentials(path, name, rotated)
 
@@ -146,8 +147,18 @@ def _remove(client: Client, credentials: Any, unwanted: Callable[[Credential], b
             del credentials[index]
 
 
-def _item(credential: Credential) -> Any:
-    return tomlkit.value(_credential(credential))
+def _put(credentials: Any, index: int, credential: Credential) -> None:
+    """Set the credential of that place, or append it, in the layout that is there."""
+    item: Any = tomlkit.value(_credential(credential))
+    if isinstance(credentials, AoT):  # [[clients.NAME.credentials]]
+        table = tomlkit.table() if index == len(credentials) else credentials[index]
+        table.update(item.unwrap())
+        if index == len(credentials):
+            credentials.append(table)
+    elif index == len(credentials):
+        credentials.append(item)
+    else:
+        credentials[index] = item
 
 
 def _credential(credential: Credential) -> str:

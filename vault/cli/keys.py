@@ -135,7 +135,7 @@ def rotate(config: Path) -> None:
 
 
 @keys.command()
-@click.argument("version", type=click.IntRange(1))
+@click.argument("version", type=click.IntRange(1, 10_000))
 @config_option
 def disable(version: int, config: Path) -> None:
     """Open no more tokens of a version, until it is enabled."""
@@ -144,7 +144,7 @@ def disable(version: int, config: Path) -> None:
 
 
 @keys.command()
-@click.argument("version", type=click.IntRange(1))
+@click.argument("version", type=click.IntRange(1, 10_000))
 @config_option
 def enable(version: int, config: Path) -> None:
     """Open the tokens of a disabled version again."""
@@ -153,7 +153,7 @@ def enable(version: int, config: Path) -> None:
 
 
 @keys.command()
-@click.argument("version", type=click.IntRange(1))
+@click.argument("version", type=click.IntRange(1, 10_000))
 @config_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def destroy(version: int, config: Path, yes: bool) -> None:

@@ -35,6 +35,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
 
 
 @click.group(
+    "jeton",
     cls=LazyGroup,
     verbs=VERBS,
     epilog=examples(
