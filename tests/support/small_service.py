@@ -96,17 +96,26 @@ class Running:
     def wait(self) -> int:
         return self.process.wait(30)
 
+    def said(self, text: bytes) -> None:
+        """Until it has said this on its standard error. Only for a captured service."""
+        assert self.process.stderr is not None
+        while text not in (line := self.process.stderr.readline()):
+            assert line, "it ended without saying so"
+
 
 @contextlib.contextmanager
 def running(
-    settings: dict[str, object] | None = None, environment: dict[str, str] | None = None
+    settings: dict[str, object] | None = None,
+    environment: dict[str, str] | None = None,
+    capture: bool = False,
 ) -> Iterator[Running]:
-    """The service on a free port of this machine; ended at the end."""
+    """The service on a free port of this machine; ended at the end. With `capture` what it
+    says can be waited for (`Running.said`)."""
     text = json.dumps({"port": 0, **(settings or {})})
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.support.small_service", text],
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE if environment and "CAPTURE" in environment else None,
+        stderr=subprocess.PIPE if capture else None,
         env=os.environ | (environment or {}),
     )
     try:
