@@ -11,6 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
 from vault.access.grants import Access
 from vault.access.identity import Identities, Principal
 from vault.audit.entry import Disclosure
@@ -49,6 +51,11 @@ class Rules:
         self.access = Access(settings)
         key = self.keyset.derive_root("person").reveal(KeyAccess())
         self.persons = Persons(key, self.transformations)
+
+    def record_key(self) -> Ed25519PublicKey:
+        """What the record's checkpoints are verified with."""
+        seed = self.keyset.derive_root("audit").reveal(KeyAccess())
+        return Ed25519PrivateKey.from_private_bytes(seed).public_key()
 
     def charge_of(self, entry: Disclosure) -> Charge | None:
         """What a recorded disclosure costs by these rules; None where its client is gone."""

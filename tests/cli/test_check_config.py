@@ -38,6 +38,7 @@ def test_keys_and_store_are_not_needed(jeton: Jeton) -> None:
         ('context = "required"', 'context = "optional"', "so few that without a context"),
         ('band = "safe"', 'band = "none"', "cannot be told from values"),
         ('host = "127.0.0.1"', 'host = "0.0.0.0"', "in the clear"),
+        ('host = "127.0.0.1"', 'host = "vault.example.org"', "in the clear"),
         ("reveal = { hour = 10_000", "reveal = { hour = 60_000", "limits.reveal: the hour's"),
         (
             '{ operation = "match", transformation = "fr-nir", purposes = ["display"] }',
@@ -77,7 +78,7 @@ def test_a_configuration_without_clients(jeton: Jeton) -> None:
         (
             'format = "digits"',
             'format = "digits"\nband = "safe"',
-            "transformations.digits: digits has",
+            "digits has no option band",
         ),
         ('format = "digits"', 'format = "digts"', "transformations.digits.format: no format"),
         ("port = 8200", "prot = 8200", "did you mean server.port?"),

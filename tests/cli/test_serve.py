@@ -17,6 +17,8 @@ from tests.cli.conftest import VALUE, Jeton
 from tests.support.components import need_program
 from tests.support.service import Service, free_port
 from vault.cli.dev import SAMPLE
+from vault.config import Settings
+from vault.errors import SetUpError
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org", ""])
@@ -25,6 +27,27 @@ def test_dev_listens_on_loopback_only(run: Callable[..., Result], host: str) -> 
     assert result.exit_code == 2
     assert "only loopback" in result.stderr
     assert host == "" or host not in result.stderr
+
+
+def test_dev_makes_a_folder_and_takes_it_away(
+    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders = []
+
+    def serving(config: Path, settings: Settings, started: Callable[[], object]) -> None:
+        assert settings.development
+        assert config.exists()
+        assert settings.keys.keyset.parent == config.parent
+        folders.append(config.parent.parent)
+        started()
+        raise SetUpError("no more")
+
+    monkeypatch.setattr("vault.cli.dev.run", serving)
+    monkeypatch.setenv("JETON__KEYS__KEYSET", "/nowhere/keyset.json")
+    result = run("dev", "--host", "::1", "--port", "8300")
+    assert result.stderr == "jeton: no more\n"
+    assert "export JETON_URL=http://[::1]:8300\n" in result.stdout
+    assert not folders[0].exists()
 
 
 def test_serve_lays_its_options_over_the_file(

@@ -207,3 +207,14 @@ def test_a_real_pipe(jeton: Jeton) -> None:
     assert first == third != b""
     assert done.stderr.startswith(b"line 2: invalid_value: ")
     assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    "context",
+    ["", "x" * 257, "é" * 129, "e\u0301", "a\udcffb"],
+    ids=["none", "long", "wide", "nfd", "bytes"],
+)
+def test_contexts_are_judged_as_over_http(jeton: Jeton, context: str) -> None:
+    result = jeton("tokenise", "fr-nir", "-", "--context", context, client="intake")
+    assert result.exit_code == 2
+    assert "--context: a context is text in Unicode's normal form C" in result.stderr

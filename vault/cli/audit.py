@@ -10,9 +10,8 @@ from typing import Final
 
 import click
 import msgspec
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from vault.app import open_vault
+from vault.app import Rules, open_vault
 from vault.audit.checkpoint import load_public_key
 from vault.audit.entry import Receipt
 from vault.audit.findings import Report
@@ -21,11 +20,9 @@ from vault.audit.reading import Selection, entries, write_csv, write_jsonl
 from vault.audit.verify import verify as verify_record
 from vault.cli.failure import Wrong
 from vault.cli.group import Group, examples
-from vault.cli.keys import Keys
 from vault.cli.options import config_option, json_option, moment
 from vault.cli.screen import note, print_json
 from vault.config import Settings, load
-from vault.crypto.secret import KeyAccess
 from vault.errors import SetUpError
 from vault.store import open_store
 from vault.telemetry import Names, install
@@ -101,7 +98,7 @@ def verify(
     keyset nor its KEK is needed. Exit code 1 where something was found.
     """
     settings = load(config, os.environ)
-    key = load_public_key(public_key) if public_key else _public_key(Keys.open(config))
+    key = load_public_key(public_key) if public_key else Rules(settings).record_key()
     elsewhere = [line for file in checkpoints for line in file.read_bytes().splitlines(True)]
     if not settings.audit.folder.is_dir():
         raise SetUpError(f"there is no record at {settings.audit.folder}")
@@ -122,11 +119,6 @@ def verify(
     else:
         _show(report)
     return 0 if report.clean else 1
-
-
-def _public_key(keys: Keys) -> Ed25519PublicKey:
-    seed = keys.keyset.derive_root("audit").reveal(KeyAccess())
-    return Ed25519PrivateKey.from_private_bytes(seed).public_key()
 
 
 def _has_store(url: str) -> bool:

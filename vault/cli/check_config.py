@@ -13,9 +13,8 @@ from vault.cli.clients import described, show
 from vault.cli.group import examples
 from vault.cli.options import config_option, json_option
 from vault.cli.screen import note, print_json, table
-from vault.config import Client, Settings, Transformation, load
-from vault.errors import SetUpError
-from vault.formats import Format, build
+from vault.config import Client, Settings, Transformation, format_of, load
+from vault.formats import Format
 
 SOON = timedelta(days=30)
 
@@ -30,7 +29,7 @@ def check_config(config: Path, as_json: bool) -> None:
     pipelines, before a change goes out. Exit code 2 where it could not be served.
     """
     settings = load(config, os.environ)
-    formats = {name: _format(name, one) for name, one in settings.transformations.items()}
+    formats = {name: format_of(one) for name, one in settings.transformations.items()}
     warnings = list(_warnings(settings, formats))
     if as_json:
         print_json(
@@ -63,21 +62,6 @@ def check_config(config: Path, as_json: bool) -> None:
     for warning in warnings:
         note(f"warning: {warning}")
     note(f"{config} can be served.")
-
-
-def _format(name: str, transformation: Transformation) -> Format:
-    try:
-        return build(
-            transformation.format,
-            band=transformation.band,
-            wrong_key=transformation.wrong_key,
-            alphabet=transformation.alphabet,
-            min_length=transformation.min_length,
-            max_length=transformation.max_length,
-            template=transformation.template,
-        )
-    except SetUpError as error:
-        raise SetUpError(f"transformations.{name}: {error}") from None
 
 
 def _described(transformation: Transformation, form: Format) -> dict[str, object]:

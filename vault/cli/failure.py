@@ -81,14 +81,10 @@ def _named(param: click.Parameter | None) -> str:
 
 def _wanted(param: click.Parameter | None) -> str:
     kind = param.type if param is not None else None
-    match kind:
-        case click.Choice():
-            return f"expected one of {', '.join(map(str, kind.choices))}"
-        case click.IntRange():
-            top = f" to {kind.max}" if kind.max is not None else ""
-            return f"expected a whole number from {kind.min}{top}"
-        case click.types.IntParamType():
-            return "expected a whole number"
+    if isinstance(kind, click.Choice):
+        return f"expected one of {', '.join(map(str, kind.choices))}"
+    if isinstance(kind, click.IntRange):
+        return f"expected a whole number from {kind.min} to {kind.max}"
     return "this cannot be used"
 
 
