@@ -37,3 +37,18 @@ def test_ranked_domains_have_the_least_even_length_and_then_the_least_radix(size
     assert domain.radix <= 65_536
     assert domain.radix**domain.length >= size > (domain.radix - 1) ** domain.length
     assert domain.length == 2 or 65_536 ** (domain.length - 2) < size
+
+
+NEEDED = {"alphabet": {"alphabet": "ABCDEF"}, "template": {"template": "AA-9999-*"}}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_kind_has_a_first_value(name: str) -> None:
+    form = build(name, **NEEDED.get(name, {}))
+    assert len({place.kind for place in form.kinds}) == len(form.kinds)
+    for place in form.kinds:
+        value = form.write_value(place)
+        read = form.read_value(value)
+        assert value == form.write_value(read), "in its plainest form"
+        # The special kind's ranks begin with some that are ordinary numbers or none.
+        assert read == place or (name, place.kind) == ("fr-nir", 1)

@@ -5,6 +5,7 @@ the same token. Every string of the lengths allowed is a value and a token: noth
 apart, there is no room for key slots, and so the key version is pinned.
 """
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from vault.errors import InvalidValue, NotAToken, SetUpError
@@ -44,6 +45,7 @@ class Alphabet:
         self._shortest, self._longest = shortest, longest
         self._shown = shown
         self.columns: Columns | None = self._make_columns()
+        self.kinds: Sequence[Place] = [Place(length, 0) for length in range(shortest, longest + 1)]
 
     def domain(self, kind: int) -> Domain:
         return _domain(self._radix, kind)

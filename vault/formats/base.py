@@ -7,6 +7,7 @@ token room. Formats know nothing of keys, slots or contexts: they translate.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, Protocol
 
@@ -120,6 +121,9 @@ class Format(Protocol):
     slots: int
     """How many key slots every kind has room for; 1 pins the key version."""
     columns: Columns | None
+    kinds: Sequence[Place]
+    """The first rank of every kind in its plainest form, the usual or shortest kind first:
+    what can be looked at without a value in hand."""
     context: ContextRule
     """What a transformation of this format asks for where its configuration says nothing:
     `required` where a value alone is too easily guessed (birth dates)."""

@@ -6,6 +6,7 @@ calendar dates, lunar for lunar, and one-digit days or months where the value ha
 """
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple, cast
 
@@ -76,6 +77,9 @@ class BirthDate:
         both = (False, True)
         self._kinds = [_Kind(lunar, unpadded) for unpadded in both for lunar in both]
         self.columns: Columns | None = BirthDateColumns(VALUE_YEARS, TOKEN_YEARS)
+        self.kinds: Sequence[Place] = [
+            Place(kind, 0, UNPADDED if kind > 1 else ISO) for kind in range(4)
+        ]
 
     def domain(self, kind: int) -> Domain:
         return self._kinds[kind].domain

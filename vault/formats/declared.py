@@ -5,7 +5,7 @@ format that it makes. Where tokens have a set of their own they can be told from
 there may be room for key slots; where both sets are one, tokens look like anybody's number.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
@@ -125,21 +125,24 @@ class Declared:
         domains: tuple[Domain, ...] | None = None,
     ) -> None:
         self.name = name
-        self.sets, self._shape, self._rule = kinds, shape, rule
+        self.sets, self.shape, self.rule = kinds, shape, rule
         self._domains = domains or tuple(
             Domain.ranked(kind.values.size, kind.tokens.size) for kind in kinds
         )
         self.recognisable = all(kind.apart for kind in kinds)
         self.slots = min(domain.slots for domain in self._domains)
-        self._layouts: dict[int, list[Layout]] = {}
+        self.layouts: dict[int, list[Layout]] = {}
         for layout in layouts:
-            self._layouts.setdefault(layout.width, []).append(layout)
+            self.layouts.setdefault(layout.width, []).append(layout)
         self._by_width: dict[int, list[int]] = {}
         for index, kind in enumerate(kinds):
             self._by_width.setdefault(kind.values.width, []).append(index)
         pairs = [(kind.values, kind.tokens) for kind in kinds]
         spots = [(layout.width, layout.slots, layout.fixed) for layout in layouts]
         self.columns: Columns | None = columns_of(pairs, self._domains, spots)
+        self.kinds: Sequence[Place] = [
+            Place(index, 0, self._plainest(kind.values.width)) for index, kind in enumerate(kinds)
+        ]
 
     def domain(self, kind: int) -> Domain:
         return self._domains[kind]
@@ -188,14 +191,23 @@ class Declared:
             keep_last = max(0, min(SHOWN, len(compact) - 2))
         return layout.write(masked(compact, keep_first or 0, keep_last or 0))
 
+    def _plainest(self, slots: int) -> Layout:
+        fitting = (
+            layout
+            for _, layouts in sorted(self.layouts.items())
+            for layout in layouts
+            if len(layout.slots) == slots
+        )
+        return next(fitting)
+
     def _read(self, text: str) -> tuple[Layout, str]:
         if text.isascii():
-            for layout in self._layouts.get(len(text), ()):
+            for layout in self.layouts.get(len(text), ()):
                 compact = layout.read(text)
                 # Letters and digits only: separators that belong to another form are none.
                 if compact and compact.isalnum() and len(compact) in self._by_width:
                     return layout, compact
-        raise InvalidValue(f"expected {self._shape}")
+        raise InvalidValue(f"expected {self.shape}")
 
     def _why(self, compact: str) -> str:
         """Why a text of the right width is no value."""
@@ -208,7 +220,7 @@ class Declared:
             for numbers in (kind.values, kind.tokens)
         ):
             return WRONG_CHECK
-        return self._rule
+        return self.rule
 
 
 def entry(declaration: Declaration) -> Entry:

@@ -6,6 +6,7 @@ months that are never issued: they fit there twice, and can be told from everyth
 """
 
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import cast
 
@@ -85,6 +86,9 @@ class FrNir:
         self.recognisable = bool(BANDS[band])
         self.slots = min(domain.slots for domain in self._domains)
         self.columns: Columns | None = FrNirColumns(ORDINARY, self._tokens)
+        self.kinds: Sequence[Place] = [
+            Place(kind, 0, WITH_KEY[0]) for kind in (ORDINARY_KIND, SPECIAL_KIND)
+        ]
 
     def domain(self, kind: int) -> Domain:
         return self._domains[kind]
