@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 
 import pytest
 
@@ -22,6 +23,11 @@ CLIENTS: Clients = {
         {"people.day": 20},
     ),
     "forms": (["detokenise:fr-nir:care"], {"people.day": 5}),
+    "three-ways": (
+        [f"{operation}:fr-nir:care" for operation in ("detokenise", "mask", "match")],
+        {"people.day": 6},
+    ),
+    "table": (["tokenise:fr-nir"], {"tokenise.hour": 1_000}),
 }
 PEOPLE = 2_600
 WORKERS = 2
@@ -126,7 +132,7 @@ def test_other_forms_of_a_token_are_no_other_people(house: House) -> None:
 
 def _spaced(nir: str) -> str:
     cuts = (0, 1, 3, 5, 7, 10, 13, 15)
-    return " ".join(nir[a:b] for a, b in zip(cuts, cuts[1:], strict=False))
+    return " ".join(nir[a:b] for a, b in pairwise(cuts))
 
 
 def test_match_as_an_oracle_stops_at_its_people(house: House) -> None:
@@ -145,6 +151,34 @@ def test_guesses_at_one_person_are_limited(house: House) -> None:
         "match", [token] * 60, candidates=house.nirs[1:61], step=7
     )
     assert (got, stopped.body["code"]) == (40, "budget_exhausted")
+
+
+def test_three_operations_have_one_budget_of_people(house: House) -> None:
+    thief, guesses = house.thief("three-ways", "care"), house.nirs[100:]
+    assert thief.walk("mask", house.tokens[:2])[0] == 2
+    assert thief.walk("match", house.tokens[2:4], candidates=guesses)[0] == 2
+    assert thief.walk("detokenise", house.tokens[4:6])[0] == 2
+    for operation in ("mask", "match", "detokenise"):
+        assert thief.walk(operation, house.tokens[6:8], candidates=_guesses(operation))[0] == 0
+        assert thief.walk(operation, house.tokens[:6], candidates=_guesses(operation))[0] == 6
+
+
+def _guesses(operation: str) -> list[str] | None:
+    return ["284057512345672"] * 6 if operation == "match" else None
+
+
+def test_a_table_of_guesses_stops_at_its_limit(house: House) -> None:
+    """Tokenise spends leased shares: over both workers still never one too many."""
+    thief, made = house.thief("table"), 0
+    for at in range(0, len(house.nirs), 40):
+        reply = thief.ask("tokenise", {"values": house.nirs[at : at + 40]})
+        if reply.status == 200:
+            made += len(reply.body["tokens"])
+        else:
+            assert reply.body["code"] == "budget_exhausted"
+    for nir in house.nirs[:50]:
+        made += thief.ask("tokenise", {"value": nir}).status == 200
+    assert made == 1_000
 
 
 @pytest.fixture(scope="module", autouse=True)

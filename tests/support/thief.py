@@ -14,8 +14,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+from click.testing import CliRunner
+
 from benchmarks.population import nirs
 from tests.support.service import Reply, Service, jeton
+from vault.cli import main
 
 Headers = Sequence[tuple[str, str]]
 Clients = Mapping[str, tuple[Sequence[str], Mapping[str, int]]]
@@ -38,7 +41,7 @@ class House:
         """Started, and filled by the client `intake`."""
         service = Service.create(folder)
         for name, (grants, limits) in clients.items():
-            service.add_client(name, grants, limits)
+            service.credentials[name] = add_client(service.config, name, grants, limits)
         house = cls(service)
         try:
             service.start(workers)
@@ -76,6 +79,21 @@ class House:
         """The NIRs that stand in an answer's body or headers."""
         said = json.dumps(reply.body) + str(reply.headers)
         return [nir for nir in self.nirs if nir[:13] in said]
+
+
+def add_client(
+    config: Path, name: str, grants: Sequence[str], limits: Mapping[str, int], *options: str
+) -> str:
+    """`jeton clients add` without a process of its own: its credential."""
+    arguments = ["clients", "add", name, "--config", str(config), "--json", *options]
+    for grant in grants:
+        arguments += ["--grant", grant]
+    for key, limit in limits.items():
+        arguments += ["--limit", f"{key}={limit}"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0, done.output
+    credential: str = json.loads(done.stdout)["credential"]
+    return credential
 
 
 @dataclass

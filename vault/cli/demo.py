@@ -25,6 +25,14 @@ from vault.demo.story import play
 ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+def _writable(text: str) -> Path:
+    """Judged before the work, which takes a while."""
+    path = Path(text).absolute()
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise Wrong("there is no file to write there: name one in a folder that is yours")
+    return path
+
+
 @click.command(
     epilog=examples("jeton demo", "jeton demo --html breach.html", "jeton demo --json | jq .stolen")
 )
@@ -38,7 +46,7 @@ ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 )
 @click.option(
     "--html",
-    type=click.Path(path_type=Path),
+    type=_writable,
     metavar="FILE",
     help="Write the story as one self-contained page too.",
 )
@@ -49,8 +57,6 @@ def demo(people: int, html: Path | None, as_json: bool) -> None:
     Makes synthetic people, tokenises them through the real service, shows ten rows as three
     viewers see them, and replays the breach. Ends by itself and leaves nothing behind.
     """
-    if html is not None and not (html.absolute().parent.is_dir() and _may_write(html)):
-        raise Wrong("this file cannot be written", param_hint="--html")
     with _ended_once(), _Progress(Console(stderr=True, quiet=as_json, highlight=False)) as progress:
         story = play(people, progress.begin)
     if as_json:
@@ -60,10 +66,6 @@ def demo(people: int, html: Path | None, as_json: bool) -> None:
     if html is not None:
         html.write_text(page(story), encoding="utf-8")
         click.echo(f"wrote {html}", err=True)
-
-
-def _may_write(path: Path) -> bool:
-    return os.access(path if path.exists() else path.absolute().parent, os.W_OK)
 
 
 @contextmanager
