@@ -222,15 +222,20 @@ async def test_one_who_writes_out_of_turn(path: Path) -> None:
 # Turns
 
 
-def take_lock(path: Path) -> int:
+async def take_lock(path: Path) -> int:
     descriptor = os.open(path.with_name("jeton.db.lock"), os.O_RDWR)
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
-    return descriptor
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            await asyncio.sleep(0.001)
+        else:
+            return descriptor
 
 
 async def test_the_loop_goes_on_while_others_have_the_turn(path: Path) -> None:
     store = SqliteStore.open(path)
-    others = take_lock(path)
+    others = await take_lock(path)
     commits = [asyncio.create_task(spend(store)) for _ in range(3)]
     done, _ = await asyncio.wait(commits, timeout=0.05)
     assert not done
@@ -243,20 +248,20 @@ async def test_the_loop_goes_on_while_others_have_the_turn(path: Path) -> None:
 async def test_a_turn_that_never_comes(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turn, "PATIENCE", 0.02)
     store = SqliteStore.open(path)
-    others = take_lock(path)
+    others = await take_lock(path)
     assert "other processes" in (await refused(store)).detail
     with pytest.raises(SetUpError, match="other processes"):
         SqliteStore.open(path)
     os.close(others)
-    monkeypatch.setattr(turn, "PATIENCE", 2.0)
+    monkeypatch.setattr(turn, "PATIENCE", 30.0)
     await spend(store)
-    os.close(take_lock(path))  # nobody has kept the turn that came too late
+    os.close(await take_lock(path))  # nobody has kept the turn that came too late
     await store.close()
 
 
 async def test_one_who_stops_waiting_leaves_no_turn_taken(path: Path) -> None:
     store = SqliteStore.open(path)
-    others = take_lock(path)
+    others = await take_lock(path)
     waiting = asyncio.create_task(spend(store))
     await asyncio.sleep(0)
     waiting.cancel()

@@ -84,6 +84,9 @@ class Turn:
                 fcntl.flock(taken, fcntl.LOCK_EX)
             except OSError as error:
                 trouble = error
+            if arrival.done():  # given up meanwhile: others need not wait for this loop
+                _close(taken)
+                continue
             try:
                 loop.call_soon_threadsafe(_arrive, arrival, taken, trouble)
             except RuntimeError:  # the loop has ended meanwhile
