@@ -1,14 +1,17 @@
 """Formats through the whole engine on one core. Run: python -m benchmarks.engine
 
 Parse, check the key, rank, FF1, unrank, print: `fr-nir` and `birth-date` in batches, in both
-directions, and item by item, which shows from what size on columns win (`VECTOR_FROM`).
+directions, and item by item, which shows from what size on columns win (`VECTOR_FROM`). Beside
+them the bound that AES alone sets on this machine: absolute figures do not travel, shares do.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
 import vault.engine.fpe as fpe
+from benchmarks.engine_ff1 import BOUND_ROWS, aes_bound
 from benchmarks.population import nirs
 from benchmarks.timing import interleaved
 from vault.config import Transformation as Configured
@@ -16,6 +19,7 @@ from vault.crypto.keyset import new_keyset
 from vault.engine.transformation import Transformation
 
 SIZES = (100, 1_000, 4_096, 100_000)
+BOUND = "bound: ten AES blocks a value"
 SMALL = (4, 8, 12, 16, 24, 32, 48)
 
 
@@ -37,10 +41,12 @@ def by_columns(work: Callable[[], object]) -> object:
 
 
 def show(title: str, jobs: dict[str, Callable[[], object]], sizes: dict[str, int]) -> None:
-    print(f"{title:32}{'values/s':>14}{'us/value':>10}")
-    for name, seconds in interleaved(jobs).items():
-        speed = sizes[name] / seconds
-        print(f"{name:32}{speed:14,.0f}{1e6 / speed:10.3f}")
+    medians = interleaved({BOUND: aes_bound(os.urandom(32)), **jobs})
+    bound = BOUND_ROWS / medians[BOUND]
+    print(f"{title:32}{'values/s':>14}{'us/value':>10}{'of the bound':>14}")
+    for name, seconds in medians.items():
+        speed = sizes.get(name, BOUND_ROWS) / seconds
+        print(f"{name:32}{speed:14,.0f}{1e6 / speed:10.3f}{speed / bound:14.1%}")
 
 
 def batches(name: str, transformation: Transformation, values: Sequence[str]) -> None:
