@@ -117,11 +117,11 @@ def running(config: Path) -> Iterator[int]:
         process = subprocess.Popen(
             command, stdout=output, stderr=output, env=_environment(), start_new_session=True
         )
-    try:
-        _await_ready(port, process, log)
-        yield port
-    finally:
-        _end(process)
+        try:
+            _await_ready(port, process, log)
+            yield port
+        finally:
+            _end(process)
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
