@@ -4,7 +4,7 @@
 into it, `checks` holds the rules that no single key can break alone.
 """
 
-from vault.config.checks import NAME, PURPOSE
+from vault.config.checks import NAME, PURPOSE, format_of
 from vault.config.reading import load, read
 from vault.config.settings import (
     DAY,
@@ -44,6 +44,7 @@ __all__ = [
     "StoreSettings",
     "Transformation",
     "Window",
+    "format_of",
     "load",
     "read",
 ]

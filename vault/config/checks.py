@@ -81,12 +81,13 @@ def _format(transformation: Transformation, at: str) -> Iterator[Problem]:
         )
         return
     try:
-        _built(transformation)
+        format_of(transformation)
     except SetUpError as error:
         yield Problem(at, str(error))
 
 
-def _built(transformation: Transformation) -> Format:
+def format_of(transformation: Transformation) -> Format:
+    """The format with the options that a transformation says. Raises SetUpError as `build`."""
     return build(
         transformation.format,
         band=transformation.band,
@@ -102,7 +103,7 @@ def _needs_context(transformation: Transformation) -> bool:
     if transformation.context is not None:
         return transformation.context == "required"
     try:
-        return _built(transformation).context == "required"
+        return format_of(transformation).context == "required"
     except SetUpError:  # told by its own check
         return False
 
