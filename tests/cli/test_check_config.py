@@ -15,14 +15,38 @@ def warnings(jeton: Jeton) -> list[str]:
     return found
 
 
-def test_as_shipped_there_is_nothing_to_warn_of(jeton: Jeton) -> None:
-    assert warnings(jeton) == []
+SHIPPED = (
+    "transformations digits: tokens cannot be told from values",
+    "transformations birth-date (1,170,945), digits (1,000,000): a small domain",
+    "clients intake, reimbursement, portal: a credential without a last day",
+    "clients portal (reveal, match): limits that nobody chose",
+    "keys.kek stands beside keys.keyset",
+)
+
+
+def test_as_shipped_there_is_a_line_for_each_choice_left_to_whoever_installs(jeton: Jeton) -> None:
+    said = warnings(jeton)
+    assert len(said) == len(SHIPPED)
+    for line, begins in zip(said, SHIPPED, strict=True):
+        assert line.startswith(begins)
     result = jeton("check-config")
     assert result.exit_code == 0
     assert "can be served" in result.stderr
     assert "birth-date\tbirth-date\trequired\tcontext:fr-nir\tyes\tin the token" in result.stdout
     assert "digits\tdigits\toptional\tvalue\tno\tpinned to 1" in result.stdout
     assert "reimbursement\t" in result.stdout
+
+
+def test_whoever_makes_these_choices_is_left_alone(jeton: Jeton) -> None:
+    text = jeton.config.read_text("utf-8")
+    text = text.replace('" }]', '", expires = 2099-01-31 }]').replace("file:kek.key", "env:KEK")
+    text = text.replace("limits = { people", "limits = { reveal = { hour = 90, day = 900 }, people")
+    text = text.replace('{ operation = "match", transformation = "fr-nir", purposes', "#")
+    text = text.replace('{ operation = "tokenise", transformation = "digits" },', "")
+    digits = text.index("[transformations.digits]")
+    text = text[:digits] + text[text.index("# --- Clients") :]
+    jeton.config.write_text(text, "utf-8")
+    assert [line for line in warnings(jeton) if "a small domain" not in line] == []
 
 
 def test_keys_and_store_are_not_needed(jeton: Jeton) -> None:
@@ -40,6 +64,22 @@ def test_keys_and_store_are_not_needed(jeton: Jeton) -> None:
         ('host = "127.0.0.1"', 'host = "0.0.0.0"', "in the clear"),
         ('host = "127.0.0.1"', 'host = "vault.example.org"', "in the clear"),
         ("reveal = { hour = 10_000", "reveal = { hour = 60_000", "limits.reveal: the hour's"),
+        ('person = "context:fr-nir"', 'person = "value"', "contexts differ between people"),
+        (
+            'person = "context:fr-nir"',
+            'person = "context"',
+            "clients.reimbursement: `people` limits do not hold down",
+        ),
+        (
+            '{ operation = "tokenise", transformation = "birth-date" },',
+            '{ operation = "detokenise", transformation = "birth-date", purposes = ["p"] },',
+            "clients.intake: it may both tokenise and detokenise",
+        ),
+        (
+            '{ operation = "tokenise", transformation = "birth-date" },',
+            '{ operation = "mask", transformation = "fr-nir", purposes = ["p"] },',
+            "clients.intake: it may tokenise and reveal fr-nir",
+        ),
         (
             '{ operation = "match", transformation = "fr-nir", purposes = ["display"] }',
             '{ operation = "match", transformation = "fr-nir" }',
@@ -96,3 +136,56 @@ def test_json_names_clients_with_their_limits(jeton: Jeton) -> None:
     said = json.loads(jeton.done("check-config", "--json"))
     assert said["clients"]["reimbursement"]["limits"]["people.day"] == 2_000
     assert said["transformations"]["fr-nir"]["slots"] == 2
+
+
+def test_json_has_the_blast_radius_of_every_client(jeton: Jeton) -> None:
+    said = json.loads(jeton.done("check-config", "--json"))["clients"]
+    names = ("people_per_hour", "people_per_day", "reveals_per_hour", "reveals_per_day")
+    assert {client: [said[client][name] for name in names] for client in said} == {
+        "intake": [0, 0, 0, 0],
+        "reimbursement": [2_000, 2_000, 10_000, 50_000],
+        "portal": [2_000, 2_000, 1_000, 5_000],
+    }
+    assert said["portal"]["matches_per_day"] == 5_000
+    assert said["portal"]["left"][0]["bits"] == 18.5
+    assert said["portal"]["people_held_by"] == ["people.day"]
+    everybody = said["intake"]["tables"][2]
+    assert (everybody["of"], everybody["guesses"]) == ("everybody", 150_000_000)
+    assert everybody["blind_guesses"] == 242_157_600_000
+
+
+def test_an_expired_credential_gives_nothing(jeton: Jeton) -> None:
+    yesterday = TODAY - timedelta(days=1)
+    grant = ("--grant", "mask:fr-nir:display")
+    jeton.done("clients", "add", "old", *grant, "--expires", yesterday)
+    jeton.done("clients", "add", "good", *grant, "--expires", TODAY)
+    said = json.loads(jeton.done("check-config", "--json"))["clients"]
+    assert said["old"]["credentials"][0]["people_per_day"] == 0
+    assert said["good"]["credentials"][0]["people_per_day"] == 500
+    assert said["old"]["people_per_day"] == said["good"]["people_per_day"] == 500
+
+
+def test_the_tables_say_it_to_people(jeton: Jeton) -> None:
+    lines = jeton.done("check-config").splitlines()
+    cells = "reimbursement\tan hour; a day\t2,000; 2,000\t10,000; 50,000\t0; 0\t0; 0\t"
+    assert f"{cells}detokenise fr-nir; detokenise birth-date\tpeople.day" in lines
+    masked = "18.5 bits: one of some 375,000 values; (30.2 bits if all that can be written"
+    assert any(line.startswith(f"portal\tmask fr-nir\t{masked}") for line in lines)
+    blind = "2.4 x 10^11: 132 years"
+    assert f"intake\tfr-nir\teverybody\t150,000,000\t29 days\t{blind}" in lines
+
+
+@pytest.mark.parametrize(("most", "code"), [(2_000, 0), (1_999, 2), (0, 2)])
+def test_a_gate_for_pipelines(jeton: Jeton, most: int, code: int) -> None:
+    for options in ((), ("--json",)):
+        result = jeton("check-config", "--max-people-per-day", most, *options)
+        assert result.exit_code == code
+        assert ("reimbursement (2,000), portal (2,000)" in result.stderr) == bool(code)
+        assert "intake (" not in result.stderr
+        assert "portal" in result.stdout, "what is wrong is seen where the gate is not met"
+
+
+def test_a_gate_is_a_whole_number(jeton: Jeton) -> None:
+    result = jeton("check-config", "--max-people-per-day", "many")
+    assert result.exit_code == 2
+    assert "expected a whole number from 0" in result.stderr

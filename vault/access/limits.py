@@ -24,12 +24,12 @@ _WINDOWS: Final = {"hour": HOUR, "day": DAY}
 
 def ceilings(limits: Limits) -> dict[str, int]:
     """``reveal.hour`` and so on -> how much: the shipped defaults where `limits` says nothing."""
-    return DEFAULT_LIMITS | _said(limits)
+    return DEFAULT_LIMITS | stated(limits)
 
 
 def end_user_ceilings(limits: Limits) -> dict[str, int]:
     """The same for each end user: only what was said, for nothing is shipped here."""
-    return {} if limits.end_user is None else _said(limits.end_user)
+    return {} if limits.end_user is None else stated(limits.end_user)
 
 
 def end_user_scope(principal: str, end_user: str) -> str:
@@ -53,7 +53,8 @@ def of_budget(
     )
 
 
-def _said(limits: Limits | EndUserLimits) -> dict[str, int]:
+def stated(limits: Limits | EndUserLimits) -> dict[str, int]:
+    """``reveal.hour`` and so on -> how much, where something was said."""
     return {
         f"{budget}.{window}": ceiling
         for budget in ("tokenise", "reveal", "match", "people")
