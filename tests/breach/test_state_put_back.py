@@ -78,7 +78,8 @@ def _store(service: Service) -> list[Path]:
 
 
 def test_an_old_store_put_back_gives_nothing_back(house: House, tmp_path: Path) -> None:
-    """The record is the counters' other half: what the store forgot is counted again."""
+    """The machine has not crashed, so the store was put back: reveals stop. And the record is
+    the counters' other half: what the store forgot is counted again."""
     service, desk = house.service, _desk(house)
     assert desk.walk("detokenise", house.tokens[:2])[0] == 2
     service.stop()
@@ -91,6 +92,11 @@ def test_an_old_store_put_back_gives_nothing_back(house: House, tmp_path: Path) 
         path.unlink()
     for path in tmp_path.glob("jeton.db*"):
         shutil.copy(path, service.folder)
+    _start_halted(service)
+    reply = desk.ask("detokenise", {"token": house.tokens[0]})
+    assert (reply.status, reply.body["code"]) == (503, "store_unavailable")
+    service.stop()
+    jeton("audit", "accept", "--reason", "a drill", "--config", str(service.config))
     service.start()
     reply = desk.ask("detokenise", {"token": house.tokens[PEOPLE]})
     assert (reply.status, reply.body["code"]) == (429, "budget_exhausted")

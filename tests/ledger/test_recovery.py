@@ -48,6 +48,12 @@ def put_back(house: House, copy: Path) -> None:
     shutil.copy(copy, house.database)
 
 
+@pytest.fixture
+def crashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine was started anew since the record's last checkpoint."""
+    monkeypatch.setattr("vault.ledger.recovery.boot_id", lambda: "another start")
+
+
 async def left(house: House, ledger: Ledger) -> int:
     """How many more single reveals of somebody known are admitted."""
     count = 0
@@ -58,6 +64,7 @@ async def left(house: House, ledger: Ledger) -> int:
     return count
 
 
+@pytest.mark.usefixtures("crashed")
 async def test_a_store_that_lost_its_last_commits_gets_them_back(house: House) -> None:
     """As after a power cut: SQLite does not sync each commit, the record does."""
     house.reveals, house.people = 10, 3
@@ -90,6 +97,23 @@ async def test_what_is_replayed_leaves_the_window_at_its_own_time(house: House) 
         assert await left(house, ledger) == 10
 
 
+async def test_without_a_crash_a_store_loses_nothing(house: House) -> None:
+    """So one that did was put back, however young it is."""
+    house.reveals = 10
+    async with house.ledger() as (ledger, _):
+        older = stored(house, "older.db")
+        await house.reveal(ledger, items=4)
+    put_back(house, older)
+    async with house.ledger() as (ledger, store):
+        halted = (await store.state()).halted
+        assert halted == "the store lost charges of w0 without a crash of the machine"
+        with pytest.raises(Refusal, match="store_unavailable"):
+            await house.reveal(ledger)
+        await ledger.accept_state("put back by mistake")
+        assert await left(house, ledger) == 6
+
+
+@pytest.mark.usefixtures("crashed")
 async def test_an_old_store_stops_reveals_until_it_is_accepted(house: House) -> None:
     house.reveals = 10
     async with house.ledger() as (ledger, _):
@@ -124,7 +148,7 @@ async def test_a_new_store_beside_an_old_record_stops_reveals(house: House) -> N
         path.unlink()
     async with house.ledger() as (ledger, store):
         halted = (await store.state()).halted
-        assert halted == "the store is not the one that the record was kept with"
+        assert "the store is not the one that the record was kept with" in (halted or "")
         await ledger.accept_state("lost with its disk")
         assert await left(house, ledger) == 6
     async with house.ledger() as (ledger, store):
@@ -157,7 +181,7 @@ async def test_a_record_that_was_rewritten_stops_reveals(house: House) -> None:
     forger.close()
     async with house.ledger() as (_, store):
         halted = (await store.state()).halted or ""
-        assert halted == "the record of w0 is not the one the store marked"
+        assert "the record of w0 is not the one the store marked" in halted
 
 
 async def test_a_record_that_is_gone_stops_reveals(house: House) -> None:
@@ -197,6 +221,7 @@ async def test_what_a_crash_tore_is_cut_and_noted(house: House) -> None:
     assert event.detail == {"writer": "w0", "bytes": 27}
 
 
+@pytest.mark.usefixtures("crashed")
 async def test_chains_of_workers_that_are_gone_are_recovered_too(house: House) -> None:
     house.reveals = 10
     async with house.ledger() as (ledger, _):

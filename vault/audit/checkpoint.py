@@ -52,6 +52,8 @@ class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     writers: Tails
     retired: Tails = {}
     """The last sequence of each chain that retention has dropped."""
+    boot: str = ""
+    """Of which start of the machine: within one, nothing that was written can have been lost."""
 
 
 class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -153,6 +155,7 @@ class Checkpoints:
                 generation=max(generation, last.generation if last else 0),
                 writers=_furthest(last.writers if last else {}, tails),
                 retired=_furthest(last.retired if last else {}, retired or {}),
+                boot=boot_id(),
             )
             self._append(self._sign(checkpoint))
             return checkpoint
@@ -194,6 +197,14 @@ class Checkpoints:
         fresh.chmod(0o600)
         fresh.replace(path)
         sync_folder(self._folder)
+
+
+def boot_id() -> str:
+    """What the kernel calls this start of the machine; empty where it does not tell."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return ""
 
 
 def _furthest(before: Tails, now: Mapping[str, Tail]) -> Tails:

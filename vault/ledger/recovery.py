@@ -2,8 +2,9 @@
 
 Where the store has lost charges that the
 record knows (a crash, an older file put back), they are counted again, at their own times.
-Where one of the two went backwards further than a crash explains, reveals also stop until an
-operator accepts the state, on the record.
+Where one of the two went backwards further than a crash of the machine explains, reveals also
+stop until an operator accepts the state, on the record. (The death of a process loses nothing
+that the store was told.)
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vault.audit.checkpoint import Checkpoint, Checkpoints
+from vault.audit.checkpoint import Checkpoint, Checkpoints, boot_id
 from vault.audit.entry import Event, seconds
 from vault.audit.locking import FileLock
 from vault.audit.reading import tail_at
@@ -25,7 +26,7 @@ from vault.ledger.replay import Chain, ChargeOf, replay
 from vault.store.base import Mark, State, Store
 
 CRASH_SECONDS = 600
-"""A store that lost older charges than this did not lose them in a crash."""
+"""A store that lost older charges than this did not lose them in a crash of the machine."""
 
 
 @dataclass(slots=True)
@@ -148,6 +149,7 @@ def _look(
 ) -> _Found:
     """Repair every chain that nobody owns, and hold all against the store's marks."""
     found = _Found()
+    crashed = last is None or not last.boot or last.boot != boot_id()
     if last is not None and last.epoch != state.epoch:
         found.reasons.append("the store is not the one that the record was kept with")
     present = set()
@@ -156,7 +158,7 @@ def _look(
         chain = _take(path, record, state.marks.get(path.name), found)
         if chain is not None:
             found.chains.append(chain)
-            found.reasons += _doubts(chain, now)
+            found.reasons += _doubts(chain, now, crashed=crashed)
     for writer, mark in sorted(state.marks.items()):
         if writer not in present and mark.durable > 0:
             found.reasons.append(f"the record of {writer} is gone")
@@ -177,7 +179,7 @@ def _take(path: Path, record: RecordWriter, mark: Mark | None, found: _Found) ->
     return Chain(path, other.tail, mark, other.repaired)
 
 
-def _doubts(chain: Chain, now: float) -> list[str]:
+def _doubts(chain: Chain, now: float, *, crashed: bool) -> list[str]:
     name, mark = chain.path.name, chain.mark
     doubts: list[str] = []
     if mark is not None and mark.durable > chain.tail.sequence:
@@ -188,7 +190,9 @@ def _doubts(chain: Chain, now: float) -> list[str]:
         if there is not None and there.digest != mark.digest:
             doubts.append(f"the record of {name} is not the one the store marked")
     oldest = next(chain.lost(), None)
-    if oldest is not None and seconds(oldest.time) < now - CRASH_SECONDS:
+    if oldest is not None and not crashed:
+        doubts.append(f"the store lost charges of {name} without a crash of the machine")
+    elif oldest is not None and seconds(oldest.time) < now - CRASH_SECONDS:
         doubts.append(f"the store does not know charges of {name} that are not recent")
     return doubts
 
