@@ -121,6 +121,15 @@ def test_what_a_match_opens_behind_a_mask() -> None:
     assert 26 < dates.opened < 29
 
 
+def test_texts_too_long_to_count() -> None:
+    long = '[transformations.long]\nformat = "alphanumeric"\nmin_length = 256\nkeep_last = 0\n'
+    left = radius(("mask:long", "match:long", "tokenise:long"), {}, long)
+    assert left.left[0].behind is not None
+    assert left.left[0].behind.bits == pytest.approx(1_323, abs=1)
+    assert 0 < left.left[1].opened < 1e-200
+    assert left.listed[0].seconds > 10**300
+
+
 def test_how_long_guesses_take() -> None:
     limits = {"tokenise.hour": 1_000_000, "tokenise.day": 5_000_000}
     listed = radius(("tokenise:fr-nir", "tokenise:birth-date"), limits).listed

@@ -175,6 +175,18 @@ def test_the_tables_say_it_to_people(jeton: Jeton) -> None:
     assert f"intake\tfr-nir\teverybody\t150,000,000\t29 days\t{blind}" in lines
 
 
+def test_texts_too_long_to_count_can_be_shown(jeton: Jeton) -> None:
+    jeton.edit('format = "digits"', 'format = "alphanumeric"\nmin_length = 256')
+    jeton.edit("tokenise = {", "match = { hour = 9 }, tokenise = {")
+    jeton.edit(
+        '{ operation = "tokenise", transformation = "birth-date" },',
+        '{ operation = "mask", transformation = "digits", purposes = ["p"] },'
+        '{ operation = "match", transformation = "digits" },',
+    )
+    assert "over a million years" in jeton.done("check-config")
+    jeton.done("check-config", "--json")
+
+
 @pytest.mark.parametrize(("most", "code"), [(2_000, 0), (1_999, 2), (0, 2)])
 def test_a_gate_for_pipelines(jeton: Jeton, most: int, code: int) -> None:
     for options in ((), ("--json",)):

@@ -32,6 +32,8 @@ SEXES: Final = 2
 
 FIRST_BIRTH, LAST_BIRTH = date(1904, 1, 1), date(2026, 12, 31)
 """Whose birth dates are likely: 44,926 days."""
+MOST_BITS: Final = 1_000.0
+"""Counted no further: a float ends soon after, and no thief gets that far."""
 DATES: Final = ("birth-date", "birth-date-6")
 """Formats whose values many people share."""
 
@@ -49,7 +51,7 @@ class Behind:
 
     @property
     def candidates(self) -> float:
-        return math.exp2(self.bits)
+        return math.exp2(min(self.bits, MOST_BITS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +96,11 @@ def tables(configured: Transformation) -> tuple[Table, ...]:
     return (Table("all values of the shortest kind" if several else "all values", size, size),)
 
 
-def population(configured: Transformation) -> int:
+def population(configured: Transformation) -> float:
     """Among how many values a guess is made where no mask is seen. Raises SetUpError."""
     form = format_of(configured)
-    return _likely(form.name) or _alike(configured)[0]
+    size = _likely(form.name) or _alike(configured)[0]
+    return float(min(size, int(math.exp2(MOST_BITS))))
 
 
 def seconds(guesses: int, hour: int, day: int) -> int:
