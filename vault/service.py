@@ -14,7 +14,8 @@ from typing import TypeVar
 from vault.access.grants import Access, Allowance
 from vault.audit.entry import Disclosure
 from vault.config import Operation
-from vault.engine.context import Contexts, context_at
+from vault.engine.column import each
+from vault.engine.context import Contexts, pairs
 from vault.engine.outcome import ItemFailure, Outcome
 from vault.engine.persons import Persons
 from vault.engine.transformation import Transformation
@@ -36,9 +37,10 @@ T = TypeVar("T")
 class Call:
     """One request, parsed and authenticated, over whatever door it came.
 
-    `contexts` is one context for all items (`str`), one an item, or None. `candidates` are
-    match's second texts. `request_id` is always set; `request_id_sent` says that the caller
-    chose it, and only then is the request deduplicated, under `fingerprint`.
+    `items` may be a column (`vault.engine.column`). `contexts` is one context for all of them
+    (`str`), one an item, or None. `candidates` are match's second texts. `request_id` is always
+    set; `request_id_sent` says that the caller chose it, and only then is the request
+    deduplicated, under `fingerprint`.
     """
 
     operation: Operation
@@ -72,7 +74,7 @@ class _Disclosed:
 
     results: Sequence[str | bool | None]
     errors: list[ItemFailure]
-    persons: list[bytes]
+    persons: frozenset[bytes]
 
 
 class Service:
@@ -135,7 +137,7 @@ class Service:
         disclosed = await self._compute(
             len(call.items), lambda: self._disclosure(call, transformation)
         )
-        persons = frozenset(disclosed.persons)
+        persons = disclosed.persons
         charge = Charge(
             principal=call.principal,
             end_user=call.end_user,
@@ -146,7 +148,7 @@ class Service:
             request_id=call.request_id if call.request_id_sent else None,
             fingerprint=call.fingerprint,
         )
-        receipt = await self._ledger.settle(charge, _entry(call, disclosed, persons))
+        receipt = await self._ledger.settle(charge, _entry(call, disclosed))
         self._metrics.revealed(call.operation, len(persons))
         return Answer(disclosed.results, disclosed.errors, str(receipt))
 
@@ -157,14 +159,14 @@ class Service:
 
     def _disclosure(self, call: Call, transformation: Transformation) -> _Disclosed:
         values = transformation.detokenise(call.items, call.contexts)
-        persons = [
-            self._persons.of(transformation, value, context_at(call.contexts, index))
-            for index, value in enumerate(values.texts)
+        persons = frozenset(
+            self._persons.of(transformation, value, context)
+            for value, context in pairs(values.texts, call.contexts)
             if value is not None
-        ]
+        )
         results: Sequence[str | bool | None] = values.texts
         if call.operation == "mask":
-            results = [None if v is None else transformation.mask(v) for v in values.texts]
+            results = each(values.texts, transformation.mask)
         elif call.operation == "match":
             results = _matches(transformation, values, call.candidates or ())
         return _Disclosed(results, values.failures(), persons)
@@ -174,6 +176,7 @@ def _matches(
     transformation: Transformation, values: Outcome, candidates: Sequence[str]
 ) -> list[bool | None]:
     """Compare value by value; a candidate that is no value fails its item."""
+    values.texts = list(values.texts)
     results: list[bool | None] = [None] * len(values.texts)
     for index, (value, candidate) in enumerate(zip(values.texts, candidates, strict=True)):
         if value is None:
@@ -185,7 +188,7 @@ def _matches(
     return results
 
 
-def _entry(call: Call, disclosed: _Disclosed, persons: frozenset[bytes]) -> Disclosure:
+def _entry(call: Call, disclosed: _Disclosed) -> Disclosure:
     return Disclosure(
         principal=call.principal,
         credential=call.credential,
@@ -197,7 +200,7 @@ def _entry(call: Call, disclosed: _Disclosed, persons: frozenset[bytes]) -> Disc
         request_id=call.request_id,
         items=len(call.items),
         failed=len(disclosed.errors),
-        persons=sorted(person.hex() for person in persons),
+        persons=sorted(person.hex() for person in disclosed.persons),
         matched=sum(1 for r in disclosed.results if r is True)
         if call.operation == "match"
         else None,

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from vault.crypto.keyset import Keyset
 from vault.crypto.permutation import Permutation
+from vault.engine.column import Rows, as_cells
 from vault.engine.context import Contexts, context_at, tweak, tweaks
 from vault.engine.outcome import Outcome
 from vault.errors import ItemError, NotAToken, Refusal
@@ -22,9 +23,10 @@ VECTOR_FROM = 12
 """Batches from this size on take the column path (benchmarks/engine.py shows where it wins)."""
 
 CHUNK = 4_096
-"""Rows a pass: the working set of a pass stays in the second-level cache."""
+"""Items a pass: the working set of a pass stays in the second-level cache."""
 
-LINE_FEED = 10
+ROWS_CHUNK = 16_384
+"""The same for items that come as rows: there are no strings beside them."""
 
 Tweaks = bytes | NDArray[np.uint8]
 
@@ -71,7 +73,7 @@ class Fpe:
         return made
 
     def _run(self, items: Sequence[str], contexts: Contexts, way: "_Way") -> Outcome:
-        outcome = Outcome([None] * len(items))
+        outcome = Outcome.to(items)
         columns = self.format.columns
         left: Sequence[int] = range(len(items))
         if columns is not None and len(items) >= VECTOR_FROM:
@@ -80,7 +82,7 @@ class Fpe:
         for index in left:
             try:
                 by = same or tweak(context_at(contexts, index))
-                outcome.texts[index] = way.one(items[index], by)
+                outcome.put(index, way.one(items[index], by))
             except ItemError as error:
                 outcome.fail(index, error)
         return outcome
@@ -168,31 +170,17 @@ def _run_columns(
 ) -> list[int]:
     """Answer what the columns accept; returns the indexes of all other items."""
     left: list[int] = []
-    for start in range(0, len(items), CHUNK):
-        part = items[start : start + CHUNK]
-        some = by if isinstance(by, bytes) else by[start : start + CHUNK]
-        cells = _uniform(part)
+    chunk = ROWS_CHUNK if isinstance(items, Rows) else CHUNK
+    for start in range(0, len(items), chunk):
+        part = items[start : start + chunk]
+        some = by if isinstance(by, bytes) else by[start : start + chunk]
+        cells = as_cells(part)
         if cells is not None:
             rows: Sequence[int] = range(start, start + len(part))
             left += _run_rows(rows, cells, some, columns, way, outcome)
         else:
             left += _run_mixed(start, part, some, columns, way, outcome)
     return left
-
-
-def _uniform(items: Sequence[str]) -> Cells | None:
-    """The items as rows, if all are as long as the first; None otherwise.
-
-    Joined by line feeds, they are of one length exactly where every line feed falls into the
-    last column. That is a third of what asking each for its length costs.
-    """
-    # Whatever is not ASCII becomes "?", one character for one, which no codec accepts.
-    text = ("\n".join(items) + "\n").encode("ascii", "replace")
-    width = len(items[0]) + 1
-    if len(text) != width * len(items) or text.count(b"\n") != len(items):
-        return None
-    cells = np.frombuffer(text, np.uint8).reshape(len(items), width)
-    return np.ascontiguousarray(cells[:, :-1]) if (cells[:, -1] == LINE_FEED).all() else None
 
 
 def _run_mixed(
@@ -209,7 +197,7 @@ def _run_mixed(
     for width in np.unique(lengths).tolist():
         rows = np.flatnonzero(lengths == width)
         chosen = [items[row] for row in rows.tolist()]
-        cells = _uniform(chosen) if len(rows) >= VECTOR_FROM else None
+        cells = as_cells(chosen) if len(rows) >= VECTOR_FROM else None
         places = (rows + start).tolist()
         if cells is None:
             left += places
@@ -232,17 +220,4 @@ def _run_rows(
     if kind is None:
         return list(rows)
     good, out = way.many(cells, by, kind, columns)
-    lines = np.empty((len(cells), cells.shape[1] + 1), np.uint8)
-    lines[:, :-1] = out
-    lines[:, -1] = LINE_FEED
-    every = bool(good.all())
-    if not every:
-        lines[~good, :-1] = ord("?")
-    texts: list[str | None] = list(lines.tobytes()[:-1].decode("ascii").split("\n"))
-    if every and isinstance(rows, range):
-        outcome.texts[rows.start : rows.stop] = texts
-        return []
-    for row, fine, answer in zip(rows, good.tolist(), texts, strict=True):
-        if fine:
-            outcome.texts[row] = answer
-    return [row for row, fine in zip(rows, good.tolist(), strict=True) if not fine]
+    return outcome.put_cells(rows, out, good)

@@ -1,20 +1,23 @@
 """A configured transformation, compiled: a format, a method, and the rules around them."""
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from vault.config import Settings
+from vault.config import Settings, format_of
 from vault.config import Transformation as Configured
 from vault.crypto.keyset import Keyset
-from vault.engine.context import Contexts
+from vault.engine.column import Coded
+from vault.engine.context import Contexts, lacking
 from vault.engine.fpe import Fpe
 from vault.engine.outcome import Outcome
 from vault.errors import ContextRequired
-from vault.formats import build
 from vault.formats.base import ContextRule, Format
 
 SAMPLE = 64
 """How many items are looked at to decide whether a batch repeats itself."""
+
+Way = Callable[[Sequence[str], Contexts], Outcome]
+"""A method's tokenise or detokenise."""
 
 
 class Transformation:
@@ -23,15 +26,7 @@ class Transformation:
     def __init__(self, name: str, configured: Configured, keyset: Keyset) -> None:
         self.name = name
         self.configured = configured
-        self.format: Format = build(
-            configured.format,
-            band=configured.band,
-            wrong_key=configured.wrong_key,
-            alphabet=configured.alphabet,
-            min_length=configured.min_length,
-            max_length=configured.max_length,
-            template=configured.template,
-        )
+        self.format: Format = format_of(configured)
         self.context: ContextRule = configured.context or self.format.context
         key_id = configured.key_id or name
         self._method = Fpe(self.format, keyset, key_id, configured.key_version)
@@ -43,22 +38,10 @@ class Transformation:
 
     def tokenise(self, values: Sequence[str], contexts: Contexts) -> Outcome:
         """Raises Refusal (keys_unavailable) where the key to tokenise with is not usable."""
-        missing = self._missing(values, contexts)
-        if missing is not None:
-            return missing
-        if _repeats(values, contexts):
-            distinct = list(dict.fromkeys(values))
-            return _spread(values, distinct, self._method.tokenise(distinct, contexts))
-        return self._method.tokenise(values, contexts)
+        return self._run(self._method.tokenise, values, contexts)
 
     def detokenise(self, tokens: Sequence[str], contexts: Contexts) -> Outcome:
-        missing = self._missing(tokens, contexts)
-        if missing is not None:
-            return missing
-        if _repeats(tokens, contexts):
-            distinct = list(dict.fromkeys(tokens))
-            return _spread(tokens, distinct, self._method.detokenise(distinct, contexts))
-        return self._method.detokenise(tokens, contexts)
+        return self._run(self._method.detokenise, tokens, contexts)
 
     def mask(self, value: str) -> str:
         """A value of this format with most of it hidden, in the form given."""
@@ -72,17 +55,30 @@ class Transformation:
         same = self.format.canonical(candidate).encode()
         return hmac.compare_digest(self.format.canonical(value).encode(), same)
 
-    def _missing(self, items: Sequence[str], contexts: Contexts) -> Outcome | None:
-        """The batch's outcome where its items lack a context; None where all is well."""
-        if self.context != "required" or contexts is not None:
-            return None
-        error = ContextRequired("this transformation binds tokens to a context: send one")
-        return Outcome([None] * len(items), dict.fromkeys(range(len(items)), error))
+    def _run(self, way: Way, items: Sequence[str], contexts: Contexts) -> Outcome:
+        if contexts is None and self.context == "required":
+            return Outcome([None] * len(items), dict.fromkeys(range(len(items)), _lacking()))
+        if contexts is None or isinstance(contexts, str):
+            if isinstance(items, Coded):
+                return way(items.distinct, contexts).spread(items.codes)
+            if _repeats(items):
+                distinct = list(dict.fromkeys(items))
+                return _spread(items, distinct, way(distinct, contexts))
+            return way(items, contexts)
+        outcome = way(items, contexts)
+        if self.context == "required":
+            for place in lacking(contexts):
+                outcome.fail(place, _lacking())
+        return outcome
 
 
-def _repeats(items: Sequence[str], contexts: Contexts) -> bool:
-    """Whether most of a sample stands in the batch more than once, under one context."""
-    if len(items) < SAMPLE or not (contexts is None or isinstance(contexts, str)):
+def _lacking() -> ContextRequired:
+    return ContextRequired("this transformation binds tokens to a context: send one")
+
+
+def _repeats(items: Sequence[str]) -> bool:
+    """Whether most of a sample stands in the batch more than once."""
+    if len(items) < SAMPLE:
         return False
     sample = items[:: max(1, len(items) // SAMPLE)]
     return len(set(sample)) * 2 < len(sample)
