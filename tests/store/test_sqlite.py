@@ -19,7 +19,7 @@ from hypothesis import settings
 from tests.store.contract import HOUR, MARK, T0, OpenStore, StoreContract, charge, left, person
 from tests.store.model import machine
 from vault.errors import Refusal, SetUpError
-from vault.store import Store, open_store, turn
+from vault.store import Store, checkpointing, open_store, turn
 from vault.store.base import Charge, Limit, Verdict
 from vault.store.sqlite import SqliteStore
 
@@ -271,6 +271,37 @@ async def test_one_who_stops_waiting_leaves_no_turn_taken(path: Path) -> None:
     await spend(store)
     assert await left(store, HOUR, T0) == 9
     await store.close()
+
+
+# Checkpoints
+
+
+async def test_the_log_is_moved_into_the_file_beside_the_commits(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checkpointing, "EVERY_SECONDS", 0)
+    monkeypatch.setattr(checkpointing, "LONG_LOG", 1)
+    store = SqliteStore.open(path)
+    for _ in range(10):
+        await spend(store)
+    running = store._checkpointer._running
+    assert running is not None
+    running.result()
+    await store.commit([], MARK, T0)
+    running = store._checkpointer._running
+    assert running is not None
+    running.result()
+    alone = shutil.copy(path, path.with_suffix(".alone"))
+    with closing(sqlite3.connect(alone)) as connection:
+        [counts] = connection.execute("SELECT counts FROM windows").fetchone()
+    assert counts == b'{"30000000":10}'
+    await spend_nothing_more(store)
+    await store.close()
+
+
+async def spend_nothing_more(store: SqliteStore) -> None:
+    [verdict] = await store.commit([charge()], MARK, T0)
+    assert verdict.code == "budget_exhausted"
 
 
 # Sweeping

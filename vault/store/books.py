@@ -30,32 +30,30 @@ class Needs:
     """
 
     def __init__(self, charges: Iterable[Charge], *, whole: bool = False) -> None:
-        self._whole = whole
         self.windows: set[Key] = set()
         self.persons: dict[Key, set[bytes]] = {}
         self.requests: set[RequestKey] = set()
         self.principals: set[str] = set()
+        known: set[int] = set()  # charges of one client share their limits
         for charge in charges:
             self.principals.add(charge.principal)
-            self.windows.update(map(key_of, charge.limits))
             if charge.request_id is not None:
                 self.requests.add((charge.principal, charge.request_id))
+            for limits in (charge.limits, charge.people):
+                if id(limits) not in known:
+                    known.add(id(limits))
+                    self.windows.update(map(key_of, limits))
             for limit in charge.people:
-                self._need_persons(limit, charge.persons)
-
-    def _need_persons(self, limit: Limit, persons: Set[bytes]) -> None:
-        key = key_of(limit)
-        self.windows.add(key)
-        if self._whole or len(persons) <= limit.ceiling:
-            self.persons.setdefault(key, set()).update(persons)
+                if whole or len(charge.persons) <= limit.ceiling:
+                    self.persons.setdefault(key_of(limit), set()).update(charge.persons)
 
 
 class Books:
     """The loaded windows, persons, request ids and locks of one transaction.
 
     `now` is the time that counts (see `Store.commit`), `asked` the caller's own, from which
-    it waits. Whoever loads fills the four collections; whoever writes back reads `touched`,
-    `moved` and `noted`.
+    it waits. Whoever loads fills the four collections; whoever writes back reads the windows
+    that have `changed`, `moved` and `noted`.
     """
 
     def __init__(self, now: float, asked: float) -> None:
@@ -66,7 +64,6 @@ class Books:
         """The bucket each was last seen in; those who left the window may be missing."""
         self.requests: dict[RequestKey, bytes] = {}
         self.locks: set[tuple[str, str | None]] = set()
-        self.touched: set[Key] = set()
         self.moved: dict[Key, dict[bytes, int]] = {}
         self.noted: dict[RequestKey, tuple[bytes, float]] = {}
         self._bound: dict[int, list[tuple[Limit, Key, Window]]] = {}
@@ -102,9 +99,8 @@ class Books:
             if lost.at > self.now - REQUEST_SECONDS:
                 self.requests[request] = charge.fingerprint
                 self.noted[request] = (charge.fingerprint, lost.at)
-        for limit, key, window in self._bind(charge.limits):
-            window.add(charge.items, bucket_of(lost.at, limit.window))
-            self.touched.add(key)
+        for limit, _, window in self._bind(charge.limits):
+            window.add_at(bucket_of(lost.at, limit.window), charge.items)
         for limit, key, window in self._bind(charge.people):
             self._see(charge.persons, key, window, bucket_of(lost.at, limit.window))
 
@@ -121,14 +117,12 @@ class Books:
         return worst
 
     def charge_items(self, items: int, limits: Sequence[Limit]) -> None:
-        for _, key, window in self._bind(limits):
+        for _, _, window in self._bind(limits):
             window.add(items)
-            self.touched.add(key)
 
     def give_back(self, items: int, limits: Sequence[Limit], leased_at: float) -> None:
-        for limit, key, window in self._bind(limits):
+        for limit, _, window in self._bind(limits):
             window.give_back(items, bucket_of(leased_at, limit.window))
-            self.touched.add(key)
 
     def _locked(self, charge: Charge) -> bool:
         who = charge.principal
@@ -170,9 +164,8 @@ class Books:
                 if last >= bucket:
                     continue
                 window.remove(1, last)
-            window.add(1, bucket)
+            window.add_at(bucket, 1)
             seen[person] = moved[person] = bucket
-        self.touched.add(key)
 
     def _bind(self, limits: Sequence[Limit]) -> list[tuple[Limit, Key, Window]]:
         """Charges of one client share their limits: each such tuple is looked up once."""

@@ -22,6 +22,7 @@ import msgspec
 from vault.errors import Refusal, SetUpError
 from vault.store.base import Charge, Limit, Mark, Replay, State, Verdict
 from vault.store.books import Books, Needs
+from vault.store.checkpointing import Checkpointer
 from vault.store.tables import (
     SCHEMA,
     VERSION,
@@ -60,6 +61,7 @@ class SqliteStore:
         self._epoch: str | None = None
         self._changes = 0
         self._sweeper = Sweeper()
+        self._checkpointer = Checkpointer(lambda: _connect(path), turn)
 
     @classmethod
     def open(cls, path: Path) -> "SqliteStore":
@@ -204,6 +206,7 @@ class SqliteStore:
         return gone > 0
 
     async def close(self) -> None:
+        self._checkpointer.close()
         self._drop()
         self._turn.close()
 
@@ -243,7 +246,9 @@ class SqliteStore:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
-        self._changes = facts.changes
+        if facts.changes != self._changes:
+            self._changes = facts.changes
+            self._checkpointer.remind()
         return result
 
     def _connected(self) -> sqlite3.Connection:
@@ -300,6 +305,7 @@ def _connect(path: Path) -> sqlite3.Connection:
             raise sqlite3.OperationalError("the file system has no shared memory for WAL")
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("PRAGMA cache_size = -16000")
+        connection.execute("PRAGMA wal_autocheckpoint = 16384")  # should the thread lag behind
     except BaseException:
         connection.close()
         raise

@@ -137,8 +137,9 @@ class Tables:
         """Only what changed; each table in one statement."""
         books, connection = self._books, self._connection
         old = []
-        for key in books.touched:
-            window = books.windows[key]
+        for key, window in books.windows.items():
+            if not window.changed:
+                continue
             counts = _encode_counts(window.counts)
             if key in self._ids:
                 old.append((window.newest, counts, self._ids[key]))
@@ -264,7 +265,7 @@ class Sweeper:
 
 
 def _hashed(request: RequestKey) -> bytes:
-    """A tenth of the room, and no id of a caller's at rest; 128 bits do not collide."""
+    """One short key instead of two long ones; 128 bits do not collide."""
     return blake2b("\0".join(request).encode(), digest_size=16).digest()
 
 

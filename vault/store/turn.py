@@ -11,6 +11,8 @@ import fcntl
 import os
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from queue import SimpleQueue
 
@@ -48,12 +50,18 @@ class Turn:
 
     def take_at_start(self) -> int:
         """As `take`, for a caller that has no event loop yet."""
-        deadline = time.monotonic() + PATIENCE
-        while not _locked(self._own):
-            if time.monotonic() > deadline:
-                raise TimeoutError
-            time.sleep(0.001)
+        _wait_for(self._own)
         return self._own
+
+    @contextmanager
+    def in_thread(self) -> Iterator[None]:
+        """As `take`, for a thread of one's own."""
+        taken = self._open()
+        try:
+            _wait_for(taken)
+            yield
+        finally:
+            os.close(taken)
 
     def end(self, taken: int) -> None:
         if taken == self._own:
@@ -102,6 +110,14 @@ def _locked(descriptor: int) -> bool:
     except BlockingIOError:
         return False
     return True
+
+
+def _wait_for(descriptor: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while not _locked(descriptor):
+        if time.monotonic() > deadline:
+            raise TimeoutError
+        time.sleep(0.001)
 
 
 def _arrive(arrival: "asyncio.Future[int]", taken: int, trouble: OSError | None) -> None:

@@ -23,11 +23,12 @@ class Window:
     Mutable, and lives for one transaction: a store loads it, decides, and writes it back.
     """
 
-    __slots__ = ("counts", "newest", "total")
+    __slots__ = ("changed", "counts", "newest", "total")
 
     def __init__(self, newest: int, counts: Mapping[int, int] | None = None) -> None:
         """`counts` as they were stored; what has left the window since is dropped."""
         self.newest = newest
+        self.changed = False
         oldest = newest - BUCKETS
         self.counts = {at: n for at, n in counts.items() if at >= oldest} if counts else {}
         self.total = sum(self.counts.values())
@@ -36,12 +37,19 @@ class Window:
     def oldest(self) -> int:
         return self.newest - BUCKETS
 
-    def add(self, items: int, bucket: int | None = None) -> None:
-        """Count `items`, now or in an earlier `bucket`; one that has left counts nothing."""
-        at = self.newest if bucket is None else bucket
-        if at >= self.oldest:
-            self.counts[at] = self.counts.get(at, 0) + items
+    def add(self, items: int) -> None:
+        """Count `items` now."""
+        newest = self.newest
+        self.counts[newest] = self.counts.get(newest, 0) + items
+        self.total += items
+        self.changed = True
+
+    def add_at(self, bucket: int, items: int) -> None:
+        """Count `items` in an earlier bucket; one that has left counts nothing."""
+        if bucket >= self.oldest:
+            self.counts[bucket] = self.counts.get(bucket, 0) + items
             self.total += items
+            self.changed = True
 
     def remove(self, items: int, bucket: int) -> None:
         """Take back from exactly this bucket what `add` counted there."""
@@ -51,6 +59,7 @@ class Window:
         else:
             del self.counts[bucket]
         self.total -= items
+        self.changed = True
 
     def give_back(self, items: int, bucket: int) -> None:
         """Take back what was counted in `bucket` or, where the store's clock was ahead of the
@@ -68,7 +77,7 @@ class Window:
             items -= taken
 
     def wait(self, items: int, limit: Limit, now: float) -> int:
-        """Whole seconds, at least one, until enough has left for `items` to fit.
+        """Whole seconds, at least one, until enough has left for `items`, which do not fit now.
 
         The whole window where they are more than the ceiling and never will.
         """
