@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 
 from vault.errors import InvalidValue, ItemError, NotAToken, Refusal
@@ -22,6 +23,7 @@ class SmallDoor:
     refusal: Refusal | None = None
     fault: Exception | None = None
     unready: Refusal | None = None
+    pool: Executor | None = None
     gate: asyncio.Event | None = None
     """Where set, calls wait here before they are answered."""
     calls: list[Call] = field(default_factory=list)

@@ -22,7 +22,7 @@ WHO = ("Authorization", f"Bearer {CREDENTIAL}")
 JSON = ("Content-Type", "application/json")
 ID = "0e37df36-f698-41e6-8df4-3e2a39fbd30d"
 SECRET = b"284127645108946"
-LIMITS = Server(max_items=5, max_body=200, body_timeout=0.05, max_in_flight=2)
+LIMITS = Server(max_items=5, max_body=200, arrow_max_body=200, body_timeout=0.05, max_in_flight=2)
 
 
 @pytest.fixture
@@ -250,7 +250,7 @@ async def test_media_types(app: Application, content_type: str) -> None:
         [("Content-Type", "application/json; profile=x")],
         [("Content-Type", "application/json, text/plain")],
         [("Content-Type", "application/x-www-form-urlencoded")],
-        [("Content-Type", "application/vnd.apache.arrow.stream")],
+        [("Content-Type", "application/vnd.apache.arrow.file")],
         [JSON, ("Content-Encoding", "gzip")],
         [JSON, ("Content-Encoding", "identity, br")],
     ],

@@ -13,8 +13,8 @@ from vault.cli.group import examples
 from vault.cli.options import config_option
 from vault.cli.screen import note
 from vault.config import PURPOSE, Operation
+from vault.web.body import MAX_CONTEXT
 from vault.web.headers import END_USER_TEXT
-from vault.web.json_body import MAX_CONTEXT
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -23,6 +23,8 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     workers: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
     max_items: Count = 10_000
     max_body: Count = 8 * 1024 * 1024
+    arrow_max_items: Count = 1_000_000
+    arrow_max_body: Count = 64 * 1024 * 1024
     max_headers: Count = 16 * 1024
     body_timeout: Seconds = 10.0
     header_timeout: Seconds = 10.0

@@ -4,11 +4,14 @@ A codec judges the shape of a body only. Whether a text is a value or a token, t
 for each item.
 """
 
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from vault.config import Operation
+from vault.engine.context import Contexts
+from vault.errors import Refusal
 from vault.service import Answer
 
 RESULTS = {
@@ -17,16 +20,28 @@ RESULTS = {
     "mask": ("masked", "masked"),
     "match": ("match", "matches"),
 }
-"""What the answer's member is called, in a single and in a batch call."""
+"""What the answer's member is called, in a single and in a batch call; an Arrow column is
+called as the first."""
+
+ITEM_CODES: Final[Mapping[Operation, Sequence[str]]] = {
+    "tokenise": ("invalid_value", "context_required", "domain_exhausted"),
+    "detokenise": ("not_a_token", "context_required"),
+    "mask": ("not_a_token", "context_required"),
+    "match": ("not_a_token", "invalid_value", "context_required"),
+}
+"""What an item can fail with."""
+
+MAX_CONTEXT: Final = 256
+"""Bytes of UTF-8."""
 
 
 @dataclass(slots=True)
 class Content:
-    """What was asked for. `contexts` is one for all items (`str`), one an item, or None."""
+    """What was asked for, as a `Call` of the service has it."""
 
     items: Sequence[str]
     single: bool
-    contexts: str | Sequence[str] | None = None
+    contexts: Contexts = None
     candidates: Sequence[str] | None = None
 
 
@@ -36,6 +51,8 @@ class Codec(Protocol):
     media_type: bytes
     max_body: int
     """Bytes."""
+    aside: bool
+    """Bodies are large, and worked on in the thread for batches: calls beside them go on."""
 
     def decode(self, operation: Operation, body: bytes) -> Content:
         """Raises Refusal ``malformed_request``, or ``too_large`` for too many items."""
@@ -44,3 +61,16 @@ class Codec(Protocol):
     def encode(self, operation: Operation, content: Content, answer: Answer) -> bytes:
         """The body of a 200. Not called for a single item that failed."""
         ...
+
+
+def malformed(detail: str) -> Refusal:
+    return Refusal("malformed_request", detail)
+
+
+def check_context(context: str) -> None:
+    """Raises Refusal ``malformed_request``."""
+    size = len(context) if context.isascii() else len(context.encode())
+    if not 0 < size <= MAX_CONTEXT:
+        raise malformed(f"a context has 1 to {MAX_CONTEXT} bytes")
+    if not unicodedata.is_normalized("NFC", context):
+        raise malformed("a context is text in Unicode's normal form C")

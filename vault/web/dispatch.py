@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -19,7 +19,15 @@ from vault.web import problem
 from vault.web.body import Codec, Content
 from vault.web.codecs import codecs
 from vault.web.door import Answer, Call, Door, Holder, Principal
-from vault.web.intake import Disconnected, Intake, Message, Receive, too_large
+from vault.web.intake import (
+    BODIES_AT_ONCE,
+    LARGE_AT_ONCE,
+    Disconnected,
+    Intake,
+    Message,
+    Receive,
+    too_large,
+)
 from vault.web.pages import METRICS, pages, public
 from vault.web.problem import Headers, HTTPRefusal
 
@@ -27,6 +35,7 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 ASGI = Callable[[Scope, Receive, Send], Awaitable[None]]
 Lifespan = Callable[[], AbstractAsyncContextManager[object]]
+T = TypeVar("T")
 
 OPERATIONS: Final[Mapping[bytes, Operation]] = {
     b"tokenise": "tokenise",
@@ -57,7 +66,9 @@ class Application:
     ) -> None:
         self._holder = holder
         self._codecs = codecs(settings)
-        self._intake = Intake(settings.body_timeout)
+        largest = max(codec.max_body for codec in self._codecs.values())
+        room = max(BODIES_AT_ONCE * settings.max_body, LARGE_AT_ONCE * largest)
+        self._intake = Intake(settings.body_timeout, room)
         self._most = settings.max_in_flight
         self._working = 0
         self._routes: dict[bytes, Route] = {}
@@ -88,7 +99,7 @@ class Application:
         fields: dict[bytes, bytes] = dict(scope["headers"])
         sent_id = head.request_id(fields) if head.REQUEST_ID in fields else None
         request_id = sent_id or head.new_request_id()
-        operation, transformation, code, items, failed = "", "", "ok", 0, 0
+        operation, transformation, code, items, failed, sent = "", "", "ok", 0, 0, b""
         try:
             authorization = head.authorization(fields, scope["headers"])
             source = scope["client"][0] if scope["client"] else ""
@@ -97,22 +108,21 @@ class Application:
             if path == TRANSFORMATIONS:
                 status, headers, body = _transformations(door, principal, scope["method"])
             else:
-                route = self._routes.get(path) or _route(path)
-                if not door.knows(route[1]):
-                    raise Refusal("unknown_transformation", "no transformation has this name")
-                self._routes[path] = route
+                route = self._known(door, path)
                 operation, transformation = route
                 codec = self._judge(scope["method"], fields)
                 sent = await self._intake.read(receive, codec.max_body)
                 started = perf_counter()
-                content = _content(route[0], codec, sent, scope, fields)
+                content = await _work(codec, door, _content, route[0], codec, sent, scope, fields)
                 call = _call(route, principal, source, content, fields, request_id)
                 if sent_id is not None:
+                    marks = (door, scope, fields)
                     call.request_id_sent = True
-                    call.fingerprint = _fingerprint(door, scope, fields, sent)
+                    call.fingerprint = await _work(codec, door, _fingerprint, *marks, sent)
                 answer = await self._perform(door, call)
                 items, failed = len(content.items), len(answer.errors)
-                status, headers, body = _answered(route[0], codec, content, answer)
+                made = (route[0], codec, content, answer)
+                status, headers, body = await _work(codec, door, _answered, *made)
         except Disconnected:
             return
         except asyncio.CancelledError:  # the shutdown's patience is at an end
@@ -121,12 +131,22 @@ class Application:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, its message stays here
             code, status, headers, body = _refused(door, error)
+        finally:
+            self._intake.release(sent)
         headers.append((b"jeton-request-id", request_id.encode()))
         if door.development:
             headers.append(DEVELOPMENT)
         door.observe(operation, transformation, code, items, perf_counter() - started, failed)
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
+
+    def _known(self, door: Door, path: bytes) -> Route:
+        """Raises Refusal ``not_found`` or ``unknown_transformation``."""
+        route = self._routes.get(path) or _route(path)
+        if not door.knows(route[1]):
+            raise Refusal("unknown_transformation", "no transformation has this name")
+        self._routes[path] = route
+        return route
 
     def _judge(self, method: str, fields: Mapping[bytes, bytes]) -> Codec:
         """What the headers alone can be refused for."""
@@ -192,6 +212,13 @@ class Application:
             await send({"type": f"lifespan.{stage}.failed", "message": type(error).__name__})
         else:
             await send({"type": "lifespan.shutdown.complete"})
+
+
+async def _work(codec: Codec, door: Door, work: Callable[..., T], *given: object) -> T:
+    """Here and now, or beside the loop where the codec's bodies are large."""
+    if not codec.aside:
+        return work(*given)
+    return await asyncio.get_running_loop().run_in_executor(door.pool, work, *given)
 
 
 def _route(path: bytes) -> Route:

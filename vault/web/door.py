@@ -5,6 +5,7 @@ every request reads the holder once and so sees one configuration from beginning
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from typing import Protocol
 
 from vault.access.identity import Principal
@@ -19,6 +20,11 @@ class Door(Protocol):
     @property
     def development(self) -> bool:
         """Every answer says so."""
+        ...
+
+    @property
+    def pool(self) -> Executor | None:
+        """Where large batches are worked on, beside the loop; None: its default."""
         ...
 
     def authenticate(self, authorization: str | None, source: str) -> Principal:

@@ -17,7 +17,9 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
 BODIES_AT_ONCE: Final = 32
-"""Unfinished bodies hold as many bytes together as this many of the largest."""
+"""Bodies hold as many bytes together as this many of the largest JSON ones..."""
+LARGE_AT_ONCE: Final = 4
+"""...or of the largest of any media type, if that is more."""
 
 
 class Disconnected(Exception):
@@ -25,21 +27,23 @@ class Disconnected(Exception):
 
 
 class Intake:
-    """The bodies that one process is waiting for.
+    """The bodies that one process is waiting for, or working on.
 
     A timer for each would cost more than all else that is done to read a small body; here a
     waiting task is noted in order, and one timer looks at the oldest.
     """
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, room: int) -> None:
+        """`room` is how many bytes all bodies together may hold."""
         self._timeout = timeout
+        self._room = room
         self._waiting: dict[asyncio.Task[object], float] = {}
         self._late: set[asyncio.Task[object]] = set()
         self._watched = False
         self._held = 0
 
     async def read(self, receive: Receive, limit: int) -> bytes:
-        """A whole body of at most `limit` bytes.
+        """A whole body of at most `limit` bytes, which is held until `release`.
 
         Raises Refusal ``too_large``, ``timeout`` or ``overloaded``, and Disconnected."""
         task = asyncio.current_task()
@@ -69,17 +73,22 @@ class Intake:
             self._late.discard(task)
         if len(body) > limit:
             raise too_large(limit)
+        self._held += len(body)
         return body
+
+    def release(self, body: bytes) -> None:
+        """A body that was read is no longer worked on."""
+        self._held -= len(body)
 
     async def _rest(self, first: bytes, receive: Receive, limit: int) -> bytes:
         """The other pieces: counted as they come."""
-        pieces, size, more = [first], len(first), True
+        pieces, size, more, whole = [first], len(first), True, b""
         self._held += size
         try:
             while more:
                 if size > limit:
                     raise too_large(limit)
-                if self._held > limit * BODIES_AT_ONCE:
+                if self._held > self._room:
                     raise Refusal("overloaded", "too many large bodies at once", 1)
                 message = await receive()
                 if message["type"] != "http.request":
@@ -89,11 +98,12 @@ class Intake:
                 size += len(piece)
                 self._held += len(piece)
                 more = message.get("more_body", False)
+            if size > limit:
+                raise too_large(limit)
+            whole = b"".join(pieces)
         finally:
-            self._held -= size
-        if size > limit:
-            raise too_large(limit)
-        return b"".join(pieces)
+            self._held -= size - len(whole)
+        return whole
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         now = monotonic()

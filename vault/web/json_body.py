@@ -5,7 +5,6 @@ the last of two members of the same name, so that these are counted here.
 """
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from typing import Final
@@ -16,10 +15,7 @@ from msgspec import UNSET, Struct, UnsetType, field
 from vault.config import Operation
 from vault.errors import Refusal
 from vault.service import Answer
-from vault.web.body import RESULTS, Content
-
-MAX_CONTEXT: Final = 256
-"""Bytes of UTF-8."""
+from vault.web.body import RESULTS, Content, check_context, malformed
 
 
 class _Asked(Struct, forbid_unknown_fields=True):
@@ -69,6 +65,8 @@ class JSON:
     """The codec of ``application/json``."""
 
     media_type = b"application/json"
+    aside = False
+    """msgspec keeps the interpreter's lock: in a thread it would hold up the loop all the same."""
 
     def __init__(self, max_items: int, max_body: int) -> None:
         self.max_items = max_items
@@ -79,7 +77,7 @@ class JSON:
         try:
             asked = _DECODERS[operation].decode(body)
         except ValueError:  # its message may quote the body
-            raise _malformed("the body is not JSON of this call's shape") from None
+            raise malformed("the body is not JSON of this call's shape") from None
         one, many = asked.one, asked.many
         if many is not UNSET and len(many) > self.max_items:
             raise Refusal("too_large", f"a batch holds at most {self.max_items} items")
@@ -88,7 +86,7 @@ class JSON:
         elif many is not UNSET and one is UNSET:
             content = Content(many, single=False)
         else:
-            raise _malformed("give exactly one of the single and the batch member")
+            raise malformed("give exactly one of the single and the batch member")
         members = 1
         if asked.context is not UNSET or asked.contexts is not UNSET:
             _read_contexts(asked, content)
@@ -98,7 +96,7 @@ class JSON:
             members += 1
         # As many colons as members, or some are within strings, or a member came twice.
         if body.count(b":") != members and _count_members(body) != members:
-            raise _malformed("a member is there twice")
+            raise malformed("a member is there twice")
         return content
 
     def encode(self, operation: Operation, content: Content, answer: Answer) -> bytes:
@@ -107,23 +105,19 @@ class JSON:
         return _ENCODE({RESULTS[operation][1]: answer.results, "errors": answer.errors})
 
 
-def _malformed(detail: str) -> Refusal:
-    return Refusal("malformed_request", detail)
-
-
 def _read_contexts(asked: _Asked, content: Content) -> None:
     one, each = asked.context, asked.contexts
     if one is not UNSET and each is not UNSET:
-        raise _malformed("give a context for all items or contexts one by one, not both")
+        raise malformed("give a context for all items or contexts one by one, not both")
     if one is not UNSET:
-        _check_context(one)
+        check_context(one)
         content.contexts = one
     elif each is not UNSET:
         if content.single:
-            raise _malformed("a single call takes a context, not contexts")
+            raise malformed("a single call takes a context, not contexts")
         _check_length("contexts", each, content)
         for context in set(each):
-            _check_context(context)
+            check_context(context)
         content.contexts = each
 
 
@@ -132,26 +126,18 @@ def _read_candidates(asked: _Asked, content: Content) -> None:
     one, many = asked.candidate, asked.candidates
     if content.single:
         if one is UNSET or many is not UNSET:
-            raise _malformed("a token is matched with one candidate")
+            raise malformed("a token is matched with one candidate")
         content.candidates = [one]
     else:
         if many is UNSET or one is not UNSET:
-            raise _malformed("tokens are matched with candidates")
+            raise malformed("tokens are matched with candidates")
         _check_length("candidates", many, content)
         content.candidates = many
 
 
 def _check_length(name: str, given: Sequence[str], content: Content) -> None:
     if len(given) != len(content.items):
-        raise _malformed(f"there must be as many {name} as items")
-
-
-def _check_context(context: str) -> None:
-    size = len(context) if context.isascii() else len(context.encode())
-    if not 0 < size <= MAX_CONTEXT:
-        raise _malformed(f"a context has 1 to {MAX_CONTEXT} bytes")
-    if not unicodedata.is_normalized("NFC", context):
-        raise _malformed("a context is text in Unicode's normal form C")
+        raise malformed(f"there must be as many {name} as items")
 
 
 def _count_members(body: bytes) -> int:

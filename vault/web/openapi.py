@@ -12,19 +12,12 @@ from vault.config import NAME as TRANSFORMATION
 from vault.config import PURPOSE, Operation, Server
 from vault.engine.outcome import ItemFailure
 from vault.web import problem
-from vault.web.body import RESULTS
+from vault.web.body import ITEM_CODES, MAX_CONTEXT, RESULTS
+from vault.web.codecs import Arrow
 from vault.web.headers import END_USER_TEXT as END_USER
-from vault.web.json_body import BODIES, MAX_CONTEXT
+from vault.web.json_body import BODIES
 
 JSON = dict[str, Any]
-
-ITEM_CODES: Final[Mapping[Operation, Sequence[str]]] = {
-    "tokenise": ("invalid_value", "context_required", "domain_exhausted"),
-    "detokenise": ("not_a_token", "context_required"),
-    "mask": ("not_a_token", "context_required"),
-    "match": ("not_a_token", "invalid_value", "context_required"),
-}
-"""What an item can fail with."""
 
 SERVER_CODES: Final = ("malformed_request", "timeout", "internal")
 """What anything can be answered with, whatever is asked for; and 431."""
@@ -47,6 +40,14 @@ CALL_CODES: Final = (
     "overloaded",
 )
 READY_CODES: Final = ("store_unavailable", "audit_unavailable", "keys_unavailable")
+
+ARROW_COLUMNS: Final[Mapping[Operation, str]] = {
+    "tokenise": "A column value, and perhaps context.",
+    "detokenise": "A column token, and perhaps context.",
+    "mask": "A column token, and perhaps context.",
+    "match": "The columns token and candidate, and perhaps context.",
+}
+"""All of text."""
 
 SUMMARIES: Final[Mapping[Operation, str]] = {
     "tokenise": "Tokens for values",
@@ -88,7 +89,12 @@ def document(settings: Server) -> JSON:
 def _call(operation: Operation, settings: Server) -> JSON:
     headers = {} if operation == "tokenise" else {"Jeton-Receipt": _header("Receipt")}
     codes = (*CALL_CODES, *ITEM_CODES[operation])
+    asked = {"application/json": {"schema": _request(operation, settings.max_items)}}
     answer = {"oneOf": [_single_answer(operation), _batch_answer(operation)]}
+    success = _success(answer, headers)
+    if Arrow.is_installed():
+        success["content"] |= _arrow(f"The columns {RESULTS[operation][0]} and error")
+        asked |= _arrow(f"{ARROW_COLUMNS[operation]} At most {settings.arrow_max_items} rows.")
     return {
         "operationId": operation,
         "summary": SUMMARIES[operation],
@@ -105,12 +111,15 @@ def _call(operation: Operation, settings: Server) -> JSON:
                 for name in ("Purpose", "OnBehalfOf", "RequestId")
             ),
         ],
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": _request(operation, settings.max_items)}},
-        },
-        "responses": {"200": _success(answer, headers), **_problems(codes, headers)},
+        "requestBody": {"required": True, "content": asked},
+        "responses": {"200": success, **_problems(codes, headers)},
     }
+
+
+def _arrow(description: str) -> JSON:
+    """A stream of record batches, which JSON Schema cannot say more of."""
+    media = Arrow.media_type.decode()
+    return {media: {"schema": {"contentMediaType": media, "description": description}}}
 
 
 def _request(operation: Operation, max_items: int) -> JSON:
