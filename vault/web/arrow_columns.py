@@ -108,7 +108,7 @@ def read(chunks: Sequence[Array], kind: Kind, room: int) -> Column:
             size += len(dictionary)
         chunk.indices.validate(full=True)
         codes = _numbers(chunk.indices)
-        if len(codes) and not (codes.min() >= NULL and codes.max() < len(dictionary)):
+        if len(codes) and codes.max() >= len(dictionary):
             raise malformed("an index leads out of its dictionary")
         codes[codes != NULL] += starts[same]
         numbers.append(codes)
@@ -216,6 +216,8 @@ def _used(array: Array, codes: Codes) -> tuple[Array, Codes]:
 def _numbers(indices: Array) -> Codes:
     """A copy, with NULL for null."""
     numbers: Codes = indices.fill_null(0).cast(pa.int64()).to_numpy().copy()
+    if len(numbers) and numbers.min() < 0:
+        raise malformed("an index leads out of its dictionary")
     if indices.null_count:
         numbers[_flags(indices.is_null())] = NULL
     return numbers
