@@ -189,6 +189,7 @@ class StoreContract:
         one = charge(1, request_id="a", fingerprint=b"x")
         other = charge(1, request_id="a", fingerprint=b"y")
         await self.decide(store, one)
+        assert await self.decide(store, one, now=T0 + 599) == [Verdict(duplicate=True)]
         assert await self.decide(store, other, now=T0 + 601) == [Verdict()]
         assert await self.decide(store, other, now=T0 + 602) == [Verdict(duplicate=True)]
 
@@ -308,8 +309,9 @@ class StoreContract:
 
     async def test_a_lease_is_refused_when_not_even_the_items_fit(self, store: Store) -> None:
         await store.lease((HOUR,), 1, 8, T0)
-        with pytest.raises(Refusal):
+        with pytest.raises(Refusal) as refused:
             await store.lease((HOUR,), 3, 8, T0)
+        assert refused.value.limit == "reveal.hour"
         assert await store.lease((HOUR,), 2, 2, T0) == 2
 
     async def test_what_is_given_back_can_be_leased_again(self, store: Store) -> None:
