@@ -22,17 +22,24 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow as pa
+
 from benchmarks.population import nirs
 
+ARROW = "application/vnd.apache.arrow.stream"
 SERVER_CORE, LOAD_CORE = "0", "1"
 SCRIPT = """
 wrk.method = "POST"
-wrk.headers["Content-Type"] = "application/json"
+wrk.headers["Content-Type"] = os.getenv("MEDIA_TYPE")
 wrk.headers["Authorization"] = "Bearer " .. os.getenv("CREDENTIAL")
 local purpose = os.getenv("PURPOSE")
 if purpose ~= "" then wrk.headers["Jeton-Purpose"] = purpose end
 local bodies = {}
-for line in io.lines(os.getenv("BODIES")) do bodies[#bodies + 1] = line end
+local file = io.open(os.getenv("BODIES"), "rb")
+for size in function() return file:read("*n") end do
+  file:read(1)
+  bodies[#bodies + 1] = file:read(size)
+end
 local at = 0
 request = function()
   at = at % #bodies + 1
@@ -48,11 +55,12 @@ class Work:
 
     name: str
     path: str
-    bodies: list[str]
+    bodies: list[bytes]
     connections: int
     credential: str
     purpose: str = ""
     per_request: int = 1
+    media_type: str = "application/json"
 
 
 def free_port() -> int:
@@ -107,9 +115,10 @@ def wrk(target: tuple[str, int], work: Work, seconds: float, folder: Path) -> Ru
     url, pid = target
     script, bodies = folder / "load.lua", folder / f"{work.name.replace(' ', '-')}.txt"
     script.write_text(SCRIPT)
-    bodies.write_text("\n".join(work.bodies) + "\n")
+    bodies.write_bytes(b"".join(b"%d\n%b" % (len(body), body) for body in work.bodies))
     environment = os.environ | {
         "BODIES": str(bodies),
+        "MEDIA_TYPE": work.media_type,
         "CREDENTIAL": work.credential,
         "PURPOSE": work.purpose,
     }
@@ -160,16 +169,29 @@ def tokens_of(url: str, credential: str, values: list[str]) -> list[str]:
 def works(url: str, credentials: dict[str, str]) -> list[Work]:
     people = list(nirs(10_000, seed=7))
     tokens = tokens_of(url, credentials["bench-in"], people)
-    single = [json.dumps({"value": nir}) for nir in people]
-    batch = [json.dumps({"values": people[at : at + 1000]}) for at in range(0, 10_000, 1000)]
-    reveal = [json.dumps({"token": token}) for token in tokens]
+    single = [json.dumps({"value": nir}).encode() for nir in people]
+    batch = [
+        json.dumps({"values": people[at : at + 1000]}).encode() for at in range(0, 10_000, 1000)
+    ]
+    reveal = [json.dumps({"token": token}).encode() for token in tokens]
+    arrow = [arrow_stream(list(nirs(100_000, seed=seed))) for seed in range(2)]
     tokenise, detokenise = "/v1/tokenise/fr-nir", "/v1/detokenise/fr-nir"
     write, read = credentials["bench-in"], credentials["bench-out"]
     return [
         Work("single tokenise", tokenise, single, 16, write),
         Work("single detokenise", detokenise, reveal, 64, read, "benchmark"),
         Work("batch of 1000", tokenise, batch, 16, write, per_request=1000),
+        Work("Arrow of 100,000", tokenise, arrow, 2, write, "", 100_000, ARROW),
     ]
+
+
+def arrow_stream(values: list[str]) -> bytes:
+    """One record batch of a column `value`."""
+    table = pa.table({"value": values})
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
 
 
 def main() -> None:
@@ -188,7 +210,8 @@ def main() -> None:
         base_pid = stack.enter_context(server(uvicorn, f"{base}/"))
         pid = stack.enter_context(server([*serve, "--port", str(vault)], f"{url}/readyz"))
         print(
-            f"{'':18}{'requests/s':>12}{'values/s':>12}{'bare/s':>10}{'ratio':>20}{'by CPU time':>20}"
+            f"{'':18}{'requests/s':>12}{'values/s':>12}"
+            f"{'bare/s':>10}{'ratio':>20}{'by CPU time':>20}"
         )
         for work in works(url, credentials):
             report(work, (base, base_pid), (url, pid), given, folder)
