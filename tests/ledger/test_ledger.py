@@ -55,6 +55,7 @@ async def test_exactly_the_limit_is_admitted_whoever_comes_first(house: House) -
         refused = [answer for answer in answers if isinstance(answer, Refusal)]
         assert {each.code for each in refused} == {"budget_exhausted"}
         assert refused[0].detail.startswith("reveal.hour ")
+        assert refused[0].limit == "reveal.hour"  # the metrics count by it
         assert refused[0].retry_after
     recorded = house.recorded(Disclosure)
     assert sum(entry.items for entry in recorded) == 1_000

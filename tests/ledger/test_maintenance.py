@@ -1,5 +1,6 @@
 """Upkeep: checkpoints by whoever is first, marks, a store that changes, and retention."""
 
+import errno
 import shutil
 import sqlite3
 
@@ -10,7 +11,8 @@ from tests.support.records import SEED
 from vault.audit.checkpoint import Checkpoints
 from vault.audit.entry import Disclosure, Event
 from vault.audit.findings import Report
-from vault.audit.segment import segments
+from vault.audit.retention import Expired
+from vault.audit.segment import OpenSegment, segments
 from vault.audit.verify import verify
 from vault.config import DAY
 from vault.errors import Refusal
@@ -121,6 +123,55 @@ async def test_retention_drops_whole_days_and_says_so(house: House) -> None:
     assert (event.detail["writer"], event.detail["segments"]) == ("w0", 1)
     report = verified(house)
     assert report.clean, report.findings
+
+
+async def test_retention_that_was_stopped_between_two_files_is_no_finding(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.audit = {"retention_days": 30}
+    for _ in range(4):
+        async with house.ledger() as (ledger, _):
+            await house.reveal(ledger)
+        house.now += 2 * DAY
+    house.now += 40 * DAY
+
+    def dies(gone: Expired) -> None:
+        gone.paths[0].unlink()
+        raise OSError("killed here")
+
+    monkeypatch.setattr("vault.ledger.maintenance.drop", dies)
+    async with house.ledger() as (ledger, _):
+        await ledger.maintenance.tick()
+        report = verified(house)
+    assert report.clean, report.findings
+    first = segments(house.settings.folder / "w0")[0]
+    first.write_bytes(first.read_bytes().replace(b'"items":1', b'"items":9'))
+    assert "edited" in {finding.code for finding in verified(house).findings}
+
+
+async def test_the_record_comes_back_though_nobody_asks(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is away the service is not ready, and a load balancer sends no reveal."""
+    async with house.ledger() as (ledger, _):
+        broken = [True]
+        append = OpenSegment.append
+
+        def maybe(segment: OpenSegment, data: bytes) -> None:
+            if broken:
+                raise OSError(errno.EIO, "Input/output error")
+            append(segment, data)
+
+        monkeypatch.setattr(OpenSegment, "append", maybe)
+        with pytest.raises(Refusal, match="audit_unavailable"):
+            await house.reveal(ledger)
+        await ledger.maintenance.tick()
+        assert ledger.trouble == "Input/output error"
+        broken.clear()
+        await ledger.maintenance.tick()
+        assert ledger.trouble is None
+    assert not house.heard("duty_failed")
+    assert [event.name for event in house.recorded(Event)] == ["start", "resumed", "stop"]
 
 
 async def test_chains_that_nobody_writes_any_more_are_dropped_too(house: House) -> None:

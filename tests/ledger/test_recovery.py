@@ -1,19 +1,22 @@
 """Starts: what a crash tore is mended, what was put back is noticed, nothing spent is forgotten."""
 
+import asyncio
 import contextlib
+import errno
 import os
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.support.ledgers import House, somebody
-from tests.support.records import SEED, fill
+from tests.support.records import SEED, disclosure, fill
 from vault.audit.checkpoint import Checkpoints
 from vault.audit.entry import Event
 from vault.audit.reading import read_chain
-from vault.audit.segment import segments
+from vault.audit.segment import OpenSegment, segments
 from vault.audit.verify import verify
 from vault.audit.writer import RecordWriter
 from vault.errors import Refusal, SetUpError
@@ -138,6 +141,107 @@ async def test_an_old_store_stops_reveals_until_it_is_accepted(house: House) -> 
         assert (await store.state()).halted is None
     (event,) = [event for event in house.recorded(Event) if event.name == "state_accepted"]
     assert event.detail["reason"] == "the disk was replaced"
+
+
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """The record's disk fails from now on; call the result to mend it."""
+    broken = [True]
+    append = OpenSegment.append
+
+    def maybe(segment: OpenSegment, data: bytes) -> None:
+        if broken:
+            raise OSError(errno.EIO, "Input/output error")
+        append(segment, data)
+
+    monkeypatch.setattr(OpenSegment, "append", maybe)
+    return broken.clear
+
+
+@pytest.mark.usefixtures("crashed")
+async def test_what_was_charged_and_not_recorded_hides_no_later_charge(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The store's mark says that so many numbers are charged. They are used again: what then
+    stands there is not what was charged, and is lost with the store's last commits."""
+    async with house.ledger() as (ledger, _):
+        mend = failing(monkeypatch)
+        await asyncio.gather(*(house.reveal(ledger) for _ in range(20)), return_exceptions=True)
+        older = stored(house, "older.db")
+        mend()
+        await ledger.maintenance.tick()
+        between = stored(house, "between.db")
+        for _ in range(9):
+            await house.reveal(ledger)
+    for store_left in (older, between):
+        put_back(house, store_left)
+        async with house.ledger() as (_, store):
+            assert (await store.state()).halted is None
+        replayed = [event for event in house.recorded(Event) if event.name == "replayed"]
+        assert replayed[-1].detail == {"writer": "w0", "charges": 9}
+
+
+@pytest.mark.usefixtures("crashed")
+async def test_what_died_between_charge_and_record_hides_no_later_charge(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with house.ledger() as (ledger, _):
+        failing(monkeypatch)
+        await asyncio.gather(*(house.reveal(ledger) for _ in range(20)), return_exceptions=True)
+    monkeypatch.undo()
+    monkeypatch.setattr("vault.ledger.recovery.boot_id", lambda: "another start")
+    async with house.ledger() as (ledger, store):
+        mark = (await store.state()).marks["w0"]
+        assert mark.charged <= 1  # the start
+        older = stored(house, "older.db")
+        for _ in range(9):
+            await house.reveal(ledger)
+    put_back(house, older)
+    async with house.ledger():
+        pass
+    replayed = [event for event in house.recorded(Event) if event.name == "replayed"]
+    assert [event.detail["charges"] for event in replayed] == [9]
+
+
+@pytest.mark.usefixtures("crashed")
+@pytest.mark.parametrize("recorded", [True, False])
+async def test_a_repeated_request_is_charged_again_once_with_the_store(
+    house: House, monkeypatch: pytest.MonkeyPatch, recorded: bool
+) -> None:
+    """Though its first time was charged only, and never recorded."""
+    house.reveals = 10
+    entry = disclosure(items=6)
+    charge = house.charge(entry, entry.request_id)
+    async with house.ledger() as (ledger, _):
+        older = stored(house, "older.db")
+        mend = failing(monkeypatch)
+        if recorded:
+            mend()
+            await ledger.settle(charge, entry)
+        else:
+            with pytest.raises(Refusal, match="audit_unavailable"):
+                await ledger.settle(charge, entry)
+            mend()
+        for _ in range(2):
+            await ledger.settle(charge, entry)
+    put_back(house, older)
+    async with house.ledger() as (ledger, _):
+        assert await left(house, ledger) == 4
+
+
+async def test_a_line_that_is_no_entry_does_not_start(house: House) -> None:
+    """An older segment was edited: it is met where the store lost what stands there."""
+    async with house.ledger() as (ledger, _):
+        older = stored(house, "older.db")
+        await house.reveal(ledger)
+    house.now += 100_000
+    async with house.ledger():
+        pass
+    first, _ = segments(house.settings.folder / "w0")
+    first.write_bytes(first.read_bytes().replace(b'"items":1', b'"items":x'))
+    put_back(house, older)
+    with pytest.raises(SetUpError, match="a sealed line of the record is no entry"):
+        async with house.ledger():
+            pass
 
 
 async def test_a_new_store_beside_an_old_record_stops_reveals(house: House) -> None:

@@ -19,7 +19,7 @@ import msgspec
 from vault.audit.entry import Disclosure, Entry, Event, Receipt
 from vault.audit.writer import AuditUnavailable, RecordWriter
 from vault.errors import Refusal
-from vault.store.base import Charge, Mark, Store, Verdict
+from vault.store.base import Charge, Mark, Store, refusal_of
 
 GROUP = 512
 """The most requests decided and written together: bounds the wait of the first of them."""
@@ -70,7 +70,10 @@ class Committer:
         return self._put(_Waiting(charge, (entry,), _future()))
 
     def write(self, entries: Sequence[Entry]) -> asyncio.Future[Receipt]:
-        """Record what costs nothing, one entry or more; the receipt is the last entry's."""
+        """Record what costs nothing; the receipt is the last entry's.
+
+        With no entry it is asked only whether the record can be written.
+        """
         return self._put(_Waiting(None, entries, _future()))
 
     async def close(self) -> None:
@@ -130,6 +133,11 @@ class Committer:
         trouble = self._record.trouble
         if trouble is None:
             return
+        tail = self._record.tail
+        if self._charged > tail.sequence:
+            # Before those numbers are used again: the store would take what gets them for charged.
+            await self._store.replay(self._record.name, (), tail.sequence)
+            self._charged = tail.sequence
         await self._append([Event(name="resumed", detail={"after": trouble})], self._clock())
         self._tell("record_resumed", {})
 
@@ -157,9 +165,11 @@ class Committer:
 
     async def _write(self, admitted: list[_Waiting], now: float) -> None:
         entries = [entry for waiting in admitted for entry in waiting.entries]
-        if not entries:
-            return
-        receipts = await self._append(entries, now)
+        if entries:
+            receipts = await self._append(entries, now)
+        else:
+            tail = self._record.tail
+            receipts = [Receipt(self._record.name, tail.sequence, tail.digest)]
         at = 0
         for waiting in admitted:
             at += len(waiting.entries)
@@ -187,20 +197,3 @@ def _fail(group: list[_Waiting], refusal: Refusal) -> None:
         if not waiting.answer.done():  # an exception each: they grow a traceback each
             again = Refusal(refusal.code, refusal.detail, refusal.retry_after)
             waiting.answer.set_exception(again)
-
-
-_WORDS = {
-    "request_id_reused": "this request id was used for another request",
-    "locked": "this caller is locked until an operator unlocks it",
-    "store_unavailable": "reveals are stopped until an operator accepts the state",
-}
-
-
-def refusal_of(verdict: Verdict) -> Refusal:
-    """What a store's refusal says to the caller: the limit's name, never what was sent."""
-    code = verdict.code or "internal"
-    if code == "budget_exhausted":
-        words = f"{verdict.limit} would be overspent: wait, or send fewer items"
-        return Refusal(code, words, verdict.retry_after)
-    after = verdict.retry_after or (60 if code == "store_unavailable" else None)
-    return Refusal(code, _WORDS.get(code, "the request was refused"), after)

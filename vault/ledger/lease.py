@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from vault.errors import Refusal
 from vault.store.base import BUCKETS, Limit, Store
 
 AHEAD_SECONDS = 0.5
@@ -109,7 +108,7 @@ class Leases:
 
     async def close(self) -> None:
         """Return everything; raises Refusal (store_unavailable) with the store away."""
-        for share in self._shares.values():
+        for share in list(self._shares.values()):
             async with share.turn:
                 share.withdraw()
                 await self._give_back(share)
@@ -121,7 +120,7 @@ class Leases:
         ask = need if share.tight else max(need, self._pace(share, now))
         try:
             granted = await self._store.lease(share.limits, need, ask, now)
-        except Refusal:
+        except BaseException:
             share.left += in_hand
             raise
         ends = bucket_end(share.limits, now)

@@ -5,6 +5,7 @@ telemetry, tried again at the next tick, and keeps none of the others from being
 """
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -68,13 +69,20 @@ class Maintenance:
     async def tick(self) -> None:
         """All duties that are due, once."""
         await self._try("free_space", self._look_at_space)
-        if not self._low and self._parts.record.trouble is None:
-            # What little room is left is for reveals, and one of them tries the record first.
+        if self._parts.record.trouble is not None:
+            await self._knock()
+        elif not self._low:  # what little room is left is for reveals
             await self._try("aggregates", self.flush)
         await self._try("leases", self._parts.leases.give_back_idle)
         await self._try("mark", self.mark)
         await self._try("state", self._watch)
         await self._try("retention", self._retain)
+
+    async def _knock(self) -> None:
+        """Try the record again: while it cannot be written this service is not ready, and then
+        no reveal may come to do so."""
+        with contextlib.suppress(Refusal):  # the first failure was told
+            await self._parts.committer.write(())
 
     async def flush(self) -> None:
         """Record the sums. Where the record does not take them they go on summing."""

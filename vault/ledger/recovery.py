@@ -12,6 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import msgspec
+
 from vault.audit.checkpoint import Checkpoint, Checkpoints, boot_id
 from vault.audit.entry import Event, seconds
 from vault.audit.locking import FileLock
@@ -70,6 +72,9 @@ async def open_ledger(
     except OSError as error:
         words = f"the record's folder cannot be used: {error.strerror or error}"
         raise SetUpError(words) from error
+    except msgspec.DecodeError:
+        words = "a sealed line of the record is no entry: `jeton audit verify` says which"
+        raise SetUpError(words) from None
     return Ledger(
         settings,
         store,

@@ -11,6 +11,7 @@ from vault.audit.group import Tail
 from vault.audit.reading import read_chain
 from vault.config import DAY
 from vault.store.base import Charge, Mark, Replay, Store
+from vault.store.books import REQUEST_SECONDS
 
 CHUNK = 1_000
 
@@ -30,13 +31,38 @@ class Chain:
 
     @property
     def charged(self) -> int:
-        return self.mark.charged if self.mark else 0
+        """The last sequence whose charge the store has.
+
+        It may have charged a group that was then never recorded: the process died between, or
+        the disk failed. Its numbers were used again, first for an event, and what stands there
+        now is not what was charged.
+        """
+        mark = self.mark
+        if mark is None:
+            return 0
+        if mark.charged > mark.durable:
+            first = next(read_chain(self.path, mark.durable), None)
+            if not isinstance(first, Disclosure):
+                return mark.durable
+        return mark.charged
 
     def lost(self, since: float | None = None) -> Iterator[Disclosure]:
-        """The disclosures whose charges the store does not know."""
+        """The disclosures whose charges the store does not know.
+
+        A duplicate counts too where what it repeats does not stand before it here: that may
+        have been charged and never recorded.
+        """
+        recent: dict[tuple[str, str | None], float] = {}
         for entry in read_chain(self.path, self.charged, since, only=DISCLOSURE):
-            if isinstance(entry, Disclosure) and not entry.duplicate:
-                yield entry
+            if not isinstance(entry, Disclosure):
+                continue
+            request = entry.principal, entry.request_id
+            if entry.duplicate and request in recent:
+                continue
+            now = recent[request] = seconds(entry.time)
+            while recent[oldest := next(iter(recent))] < now - REQUEST_SECONDS:
+                del recent[oldest]
+            yield entry
 
     def lost_locks(self) -> Iterator[Event]:
         """Locks and unlocks that the store does not know, however old."""
@@ -47,6 +73,8 @@ class Chain:
 
 async def replay(store: Store, chain: Chain, charge_of: ChargeOf, now: float) -> int:
     """Do again what the store has lost and what still counts; returns how many charges."""
+    if chain.mark is not None and chain.mark.charged > chain.tail.sequence:
+        await store.replay(chain.path.name, (), chain.tail.sequence)
     await _replay_locks(store, chain)
     since, count = now - DAY, 0
     lost = chain.lost(since)

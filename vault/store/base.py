@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from vault.errors import Refusal
+
 BUCKETS = 60
 """A window is counted in this many buckets; the one being filled is the sixty-first, so that
 no interval of the window's length ever holds more than the ceiling."""
@@ -56,6 +58,21 @@ class Verdict:
     retry_after: int | None = None
     duplicate: bool = False
     """Admitted without a new charge: the same request was charged before."""
+
+
+_WORDS = {
+    "request_id_reused": "this request id was used for another request",
+    "locked": "this caller is locked until an operator unlocks it",
+}
+
+
+def refusal_of(verdict: Verdict) -> Refusal:
+    """What a store's refusal says to the caller: the limit's name, never what was sent."""
+    code = verdict.code or "internal"
+    words = _WORDS.get(code, "the request was refused")
+    if verdict.limit is not None:
+        words = f"{verdict.limit} would be overspent: wait, or send fewer items"
+    return Refusal(code, words, verdict.retry_after, verdict.limit)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ from typing import TypeVar
 import msgspec
 
 from vault.errors import Refusal, SetUpError
-from vault.store.base import Charge, Limit, Mark, Replay, State, Verdict
+from vault.store.base import Charge, Limit, Mark, Replay, State, Verdict, refusal_of
 from vault.store.books import Books, Needs
 from vault.store.checkpointing import Checkpointer
 from vault.store.tables import (
@@ -114,11 +114,7 @@ class SqliteStore:
             books, tables = _open_windows(connection, limits, facts.seen, now)
             refused = books.overspent(items, limits)
             if refused is not None:
-                raise Refusal(
-                    "budget_exhausted",
-                    f"{refused.limit} would be overspent: wait, or send fewer items",
-                    refused.retry_after,
-                )
+                raise refusal_of(refused)
             granted = max(items, min(share, books.room(limits)))
             books.charge_items(granted, limits)
             tables.write()
