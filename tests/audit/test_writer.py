@@ -1,6 +1,7 @@
 """One chain: durable or refused, whatever becomes of its files, and repaired after a crash."""
 
 import contextlib
+import errno
 import os
 import resource
 import shutil
@@ -216,6 +217,29 @@ def test_a_read_only_file_system_refuses_and_recovers(tmp_path: Path) -> None:
             os.system(f"umount -l {disk}")
         accepted(writer, disk / "audit")
         writer.close()
+
+
+def test_after_a_rotation_that_failed_nothing_is_added_to_the_old_segment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new one stands there already: both would go on after the same entry."""
+    writer = RecordWriter.claim(folder, segment_bytes=4_000)
+    fill(writer, 1, size=6)
+    with monkeypatch.context() as patched:
+
+        def fails(_: Path) -> None:
+            raise OSError(errno.EIO, "Input/output error")
+
+        patched.setattr("vault.audit.segment.sync_folder", fails)
+        with pytest.raises(AuditUnavailable):
+            fill(writer, 1, size=6)
+    fill(writer, 1, size=1)  # this one would fit into the old segment
+    writer.close()
+    again = RecordWriter.claim(folder)
+    again.close()
+    assert again.tail == writer.tail
+    assert [path.stem.lstrip("0") for path in segments(folder / "w0")] == ["1", "7"]
+    assert [entry.seq for entry in read_chain(folder / "w0")] == list(range(1, 8))
 
 
 def test_a_folder_moved_away_refuses_until_it_is_back(folder: Path, writer: RecordWriter) -> None:

@@ -127,7 +127,11 @@ class Anchors:
         for writer, (sequence, digest) in checkpoint.writers.items():
             self._add(writer, sequence, digest, source, checkpoint.number)
         for writer, (sequence, digest) in checkpoint.retired.items():
-            self.retired.setdefault(writer, set()).add(Tail(sequence, digest))
+            cut = Tail(sequence, digest)
+            cuts = self.retired.setdefault(writer, set())
+            if cut not in cuts:
+                cuts.add(cut)
+                self._add(writer, sequence, digest, source, checkpoint.number)
 
     def _add(self, writer: str, sequence: int, digest: str, source: Source, number: int) -> None:
         if sequence > 0:

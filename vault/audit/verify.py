@@ -137,7 +137,7 @@ class _Walk:
         if before == self._tail:
             return
         if before.sequence > self._tail.sequence:
-            if not (first and before in self._retired):
+            if not (first and self._is_retired(before)):
                 words = f"sequences {self._tail.sequence + 1} to {before.sequence} are gone"
                 self._find("missing_segment", words, self._tail.sequence + 1)
             self._skip(before)
@@ -146,6 +146,12 @@ class _Walk:
         else:
             self._find("wrong_previous", "the segment does not follow", before.sequence + 1)
         self._tail = before
+
+    def _is_retired(self, before: Tail) -> bool:
+        """Whether retention may have cut here: where it said, or before, if it was stopped
+        between two files. (Then what it said is still to be met: it is an anchor too.)"""
+        furthest = max((cut.sequence for cut in self._retired), default=0)
+        return before in self._retired or before.sequence < furthest
 
     def _skip(self, before: Tail) -> None:
         """Nothing before `before` is left to be held against anything."""

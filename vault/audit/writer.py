@@ -67,6 +67,9 @@ class RecordWriter:
         self._opened = first_time(segment.path)
         self._dirty = False
         self._wanted = 0
+        self._due = False
+        """A rotation has failed. Its segment may stand there already, so nothing may be added
+        to this one any more."""
 
     @classmethod
     def claim(
@@ -201,13 +204,13 @@ class RecordWriter:
             lock.release()
             raise
         self.close()
-        self._lock, self._segment, self._dirty = lock, segment, False
+        self._lock, self._segment, self._dirty, self._due = lock, segment, False, False
 
     def _rotate_if_due(self, group: Group) -> None:
         full = self._segment.size + len(group.data) > self._segment_bytes
         if self._opened is None:
             self._opened = group.at
-        elif full or group.at - self._opened >= self._segment_seconds:
+        elif self._due or full or group.at - self._opened >= self._segment_seconds:
             self._rotate()
             self._opened = group.at
 
@@ -215,10 +218,12 @@ class RecordWriter:
         before = before_segment(self._segment.path)
         if before is not None and before.sequence == self.tail.sequence:
             return
+        self._due = True
         fresh = OpenSegment.create(self._chain, self.name, self.tail)
         self._segment.close()
         self._segment = fresh
         self._opened = None
+        self._due = False
 
     def _fail(self, error: OSError, size: int) -> None:
         self.trouble = error.strerror or str(error)
