@@ -4,19 +4,22 @@
 reload makes a new `Vault` over the same ones and puts it in the old one's place, whole.
 """
 
+import asyncio
 import hmac
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from msgspec.structs import replace
 
 from vault.access.grants import Access
 from vault.access.identity import Identities, Principal
 from vault.audit.entry import Disclosure
-from vault.config import Settings
+from vault.config import Server, Settings
 from vault.crypto.kek import open_kek
 from vault.crypto.keyset import Keyset
 from vault.crypto.keyset_file import load as load_keyset
@@ -52,30 +55,38 @@ class Rules:
         key = self.keyset.derive_root("person").reveal(KeyAccess())
         self.persons = Persons(key, self.transformations)
 
+    def check_follows(self, before: "Rules") -> None:
+        """Raises SetUpError where a running service cannot go from `before` to these."""
+        new, old = self.settings, before.settings
+        for section in ("server", "store", "audit"):
+            if _fixed(getattr(new, section)) != _fixed(getattr(old, section)):
+                raise SetUpError(f"a change of [{section}] needs a restart")
+        if self.record_key() != before.record_key():
+            raise SetUpError("this is another keyset, not a newer one: put the right one back")
+
     def record_key(self) -> Ed25519PublicKey:
         """What the record's checkpoints are verified with."""
         seed = self.keyset.derive_root("audit").reveal(KeyAccess())
         return Ed25519PrivateKey.from_private_bytes(seed).public_key()
 
     def charge_of(self, entry: Disclosure) -> Charge | None:
-        """What a recorded disclosure costs by these rules; None where its client is gone."""
-        try:
-            allowance = self.access.authorise(
-                entry.principal,
-                entry.operation,  # type: ignore[arg-type] # the record holds operations only
-                entry.transformation,
-                entry.purpose,
-                entry.end_user,
-            )
-        except Refusal:
+        """What a recorded disclosure costs by these rules, though it may not be granted any more:
+        its budget is that of other grants too. None where its client is gone."""
+        found = self.access.limits_of(
+            entry.principal,
+            entry.operation,  # type: ignore[arg-type] # the record holds operations only
+            entry.end_user,
+        )
+        if found is None:
             return None
+        limits, people = found
         return Charge(
             principal=entry.principal,
             end_user=entry.end_user,
             items=entry.items,
-            limits=allowance.limits,
+            limits=limits,
             persons=frozenset(bytes.fromhex(person) for person in entry.persons),
-            people=allowance.people,
+            people=people,
         )
 
 
@@ -161,15 +172,12 @@ class Vault:
         Raises SetUpError, and this one stays in force, where the settings are not usable or
         would need a restart.
         """
-        old = self.rules.settings
-        for section in ("store", "audit"):
-            if getattr(settings, section) != getattr(old, section):
-                raise SetUpError(f"a change of [{section}] needs a restart")
-        rules = Rules(settings)
+        rules = await asyncio.to_thread(Rules, settings)  # a KEK's command may take its time
+        rules.check_follows(self.rules)
         known = await self.store.raise_generation(rules.keyset.generation)
         rules.keyset.refuse_older_than(known)
         self.ledger.renew(rules.keyset.generation, rules.charge_of)
-        _tellnames_of(settings, self.metrics)
+        _tell_names_of(settings, self.metrics)
         return Vault(rules, self.ledger, self.store, self.metrics)
 
 
@@ -187,13 +195,20 @@ def _described(
     }
 
 
+def _fixed(section: object) -> object:
+    """A section but for what a reload may change: which files hold the certificate."""
+    if isinstance(section, Server) and section.tls_certificate is not None:
+        return replace(section, tls_certificate=Path(), tls_key=Path())
+    return section
+
+
 def names_of(settings: Settings) -> Names:
     """What of a configuration a log line may mention."""
-    paths = (settings.keys.keyset, settings.audit.folder)
+    paths = (settings.keys.keyset, settings.audit.folder, settings.server.socket)
     return Names.of(settings.clients, settings.transformations, paths, (settings.server.host,))
 
 
-def _tellnames_of(settings: Settings, metrics: Metrics) -> None:
+def _tell_names_of(settings: Settings, metrics: Metrics) -> None:
     know(names_of(settings))
     metrics.know(settings.transformations, settings.clients)
 

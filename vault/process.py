@@ -3,11 +3,10 @@
 import asyncio
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-
-from msgspec.structs import replace
 
 from vault.app import Rules, Vault, names_of, open_vault
 from vault.config import Settings, load
@@ -15,19 +14,15 @@ from vault.errors import SetUpError
 from vault.telemetry import install, watch
 from vault.telemetry.metrics import FOLDER as METRICS_FOLDER
 from vault.telemetry.metrics import Metrics
-from vault.web import Application, Holder, serve
-
-CONFIG = "JETON_CONFIG"
-"""Where worker processes find the configuration file: they inherit the environment only."""
+from vault.web import Application, Certificate, Holder, Reload, Renewal, serve
 
 FLUSH_SECONDS = 1.0
 
 
 class Process:
-    """A serving process: its configuration file, the vault in force, the application around it."""
+    """A serving process: the vault in force, and the application around it."""
 
-    def __init__(self, path: Path, settings: Settings) -> None:
-        self._path = path
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._holder = Holder()
         self._vault: Vault | None = None
@@ -45,18 +40,20 @@ class Process:
                 counting.cancel()
                 vault.metrics.flush()
 
-    async def reload(self) -> None:
-        """Put the file as it now is into force. Raises SetUpError, and all stays as it was."""
+    async def reload(self, read: Callable[[], Settings]) -> Renewal:
+        """Put what `read` gives into force. Raises SetUpError, and all stays as it was."""
         before = self._vault
         if before is None:
             raise SetUpError("the service is still starting: reload it again once it is ready")
-        settings = replace(load(self._path, os.environ), server=self._settings.server)
         try:
+            settings = read()
+            renewal = Renewal(Certificate.of(settings.server))
             self._vault = self._holder.door = await before.reload(settings)
         except BaseException:
             before.metrics.reloaded(ok=False)
             raise
         before.metrics.reloaded(ok=True)
+        return renewal
 
 
 async def _count(metrics: Metrics) -> None:
@@ -65,31 +62,39 @@ async def _count(metrics: Metrics) -> None:
         metrics.flush()
 
 
-def create() -> Application:
-    """The ASGI application of a worker process, by the configuration that `JETON_CONFIG` names."""
-    path = Path(os.environ[CONFIG])
-    settings = load(path, os.environ)
+def create(settings: Settings) -> Application:
+    """The ASGI application of a worker process, by what its parent has read and judged: the
+    file may have changed since, and nobody has said yet that it is meant."""
     install(names_of(settings))
-    return Process(path, settings).application
+    return Process(settings).application
 
 
-def run(path: Path, settings: Settings, started: Callable[[], object] | None = None) -> None:
-    """Serve what the configuration file at `path` says until SIGTERM or SIGINT.
-
-    `settings` are the file's as loaded, perhaps with another address or number of workers.
-    `started` is called once the addresses are served. Raises SetUpError where it cannot start.
-    """
+def run(
+    path: Path, environ: Mapping[str, str], started: Callable[[], object] | None = None
+) -> None:
+    """Serve what the configuration file at `path` says, with `environ` laid over it, until
+    SIGTERM or SIGINT. `started` is called once the addresses are served. Raises SetUpError
+    where it cannot start."""
+    settings = load(path, environ)
     install(names_of(settings))
+    read = partial(load, path, environ)
     if settings.server.workers == 1:
-        process = Process(path, settings)
-        serve(settings.server, process.application, process.reload, started)
+        process = Process(settings)
+        serve(settings.server, process.application, partial(process.reload, read), started)
         return
-
-    async def judge() -> None:
-        Rules(load(path, os.environ))
-
-    Rules(settings)  # what is wrong with it is said once, and before any worker starts
-    os.environ[CONFIG] = str(path.absolute())
+    judge = _judge(Rules(settings), read)  # what is wrong is said before any worker starts
     with tempfile.TemporaryDirectory(prefix="jeton-metrics-") as folder:
         os.environ[METRICS_FOLDER] = folder
-        serve(settings.server, "vault.process:create", judge, started)
+        serve(settings.server, partial(create, settings), judge, started)
+
+
+def _judge(rules: Rules, read: Callable[[], Settings]) -> Reload:
+    """A parent's part of a reload: its workers are replaced by such as serve what it found."""
+
+    async def judge() -> Renewal:
+        settings = read()
+        certificate = Certificate.of(settings.server)
+        Rules(settings).check_follows(rules)
+        return Renewal(certificate, partial(create, settings))
+
+    return judge

@@ -235,3 +235,16 @@ class TestGrants:
                 code(client, operation, name, purpose, "u") is None for purpose in purposes
             )
             assert told == allowed
+
+
+def test_limits_are_known_without_a_grant() -> None:
+    """What was charged under a grant that is gone still counts."""
+    allowance = ACCESS.authorise("portal", "mask", "fr-nir", "display", "agent-7")
+    assert ACCESS.limits_of("portal", "mask", "agent-7") == (allowance.limits, allowance.people)
+    assert ACCESS.limits_of("portal", "detokenise", "agent-7") == (
+        allowance.limits,
+        allowance.people,
+    )
+    limits, people = ACCESS.limits_of("nobody", "match", None) or ((), ())
+    assert {limit.name for limit in limits + people} == {"match.hour", "match.day", "people.day"}
+    assert ACCESS.limits_of("stranger", "match", None) is None

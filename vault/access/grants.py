@@ -53,6 +53,9 @@ class Access:
             for name, client in settings.clients.items()
             for (operation, transformation), allowance in _allowances(name, client).items()
         }
+        self._ceilings: Mapping[str, Mapping[str, int]] = {
+            name: ceilings(client.limits) for name, client in settings.clients.items()
+        }
         self._per_end_user: Mapping[str, Mapping[str, int]] = {
             name: said
             for name, client in settings.clients.items()
@@ -90,6 +93,21 @@ class Access:
             raise Refusal("end_user_required", "say for whom, in the header Jeton-On-Behalf-Of")
         return self._narrowed(principal, operation, transformation, end_user)
 
+    def limits_of(
+        self, principal: str, operation: Operation, end_user: str | None
+    ) -> tuple[tuple[Limit, ...], tuple[Limit, ...]] | None:
+        """What an operation of the principal counts against, whatever it may do now: limits of
+        items, limits of people. None where there is no such client (any more)."""
+        said = self._ceilings.get(principal)
+        if said is None:
+            return None
+        limits, people = _limits(said, operation, principal)
+        if end_user and (narrower := self._per_end_user.get(principal)):
+            scope = end_user_scope(principal, end_user)
+            more, fewer = _limits(narrower, operation, scope, END_USER)
+            return limits + more, people + fewer
+        return limits, people
+
     def grants_of(self, principal: str) -> tuple[Granted, ...]:
         """What the principal may do, by transformation, in the order of its grants."""
         return self._granted.get(principal, ())
@@ -98,13 +116,18 @@ class Access:
         self, principal: str, operation: Operation, transformation: str, end_user: str
     ) -> Allowance:
         """The client's allowance with the end user's limits on top: they can only narrow it."""
+        found = self.limits_of(principal, operation, end_user)
+        assert found is not None  # it has an allowance
+        limits, people = found
         allowance = self._allowances[principal, operation, transformation]
-        said, scope = self._per_end_user[principal], end_user_scope(principal, end_user)
-        limits = of_budget(said, BUDGET[operation], scope, END_USER)
-        people = of_budget(said, PEOPLE, scope, END_USER) if operation in OF_PEOPLE else ()
-        return replace(
-            allowance, limits=allowance.limits + limits, people=allowance.people + people
-        )
+        return replace(allowance, limits=limits, people=people)
+
+
+def _limits(
+    said: Mapping[str, int], operation: Operation, scope: str, prefix: str = ""
+) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
+    people = of_budget(said, PEOPLE, scope, prefix) if operation in OF_PEOPLE else ()
+    return of_budget(said, BUDGET[operation], scope, prefix), people
 
 
 def _allowances(name: str, client: Client) -> dict[tuple[Operation, str], Allowance]:
@@ -120,12 +143,7 @@ def _allowances(name: str, client: Client) -> dict[tuple[Operation, str], Allowa
                 purpose_optional=earlier.purpose_optional or not purposes,
             )
             continue
-        allowances[key] = Allowance(
-            purposes,
-            not purposes,
-            of_budget(said, BUDGET[grant.operation], name),
-            of_budget(said, PEOPLE, name) if grant.operation in OF_PEOPLE else (),
-        )
+        allowances[key] = Allowance(purposes, not purposes, *_limits(said, grant.operation, name))
     return allowances
 
 

@@ -1,0 +1,73 @@
+"""The composition root: what a reload may change, and what a recorded disclosure costs."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.support.records import disclosure
+from vault.app import Rules, open_vault
+from vault.cli.init import create
+from vault.config import load
+from vault.crypto.kek import open_kek
+from vault.crypto.keyset import new_keyset
+from vault.crypto.keyset_file import load as load_keyset
+from vault.crypto.keyset_file import save
+from vault.errors import SetUpError
+from vault.service import Answer, Call
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return create(tmp_path / "data").config
+
+
+async def test_a_reload_takes_a_newer_keyset_and_no_other(config: Path) -> None:
+    settings = load(config, {})
+    path = settings.keys.keyset
+    kek = open_kek(settings.keys.kek, path.parent)
+    ours = load_keyset(path, kek)
+    async with open_vault(settings) as vault:
+        path.unlink()
+        save(path, replace(new_keyset(datetime.now(UTC)), generation=9), kek)
+        with pytest.raises(SetUpError, match="another keyset"):
+            await vault.reload(load(config, {}))
+        assert (await vault.store.state()).generation == 1
+        path.unlink()
+        save(path, ours.rotate(datetime.now(UTC)), kek)
+        assert (await vault.reload(load(config, {}))).rules.keyset.primary.version == 2
+
+
+@pytest.mark.parametrize(("was", "becomes"), [("jeton.db", "new.db"), ('"audit"', '"fresh"')])
+def test_budgets_and_record_do_not_change_under_a_running_service(
+    config: Path, was: str, becomes: str
+) -> None:
+    before = Rules(load(config, {}))
+    Rules(load(config, {})).check_follows(before)
+    config.write_text(config.read_text().replace(was, becomes))
+    with pytest.raises(SetUpError, match="needs a restart"):
+        Rules(load(config, {})).check_follows(before)
+
+
+def test_a_charge_outlives_the_grant_that_it_was_made_under(config: Path) -> None:
+    """The budget is that of the client's other grants too."""
+    entry = disclosure("reimbursement", items=7)
+    before = Rules(load(config, {})).charge_of(entry)
+    config.write_text(config.read_text().replace('"detokenise"', '"mask"'))
+    after = Rules(load(config, {})).charge_of(entry)
+    assert before == after
+    assert after is not None
+    assert after.items == 7
+    assert {limit.name for limit in after.limits + after.people} == {
+        "reveal.hour",
+        "reveal.day",
+        "people.day",
+    }
+    assert Rules(load(config, {})).charge_of(disclosure("gone")) is None
+
+
+def test_no_value_is_seen_in_what_carries_it() -> None:
+    value = "284127500100136"
+    call = Call("detokenise", "fr-nir", "portal", [value], candidates=[value])
+    assert value not in repr(call) + repr(Answer([value]))
