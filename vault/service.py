@@ -33,7 +33,7 @@ for them: AES and numpy release the interpreter's lock."""
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # values stand in it
 class Call:
     """One request, parsed and authenticated, over whatever door it came.
 
@@ -59,7 +59,7 @@ class Call:
     """The first 8 hex digits of the credential's hash: which of a client's credentials it was."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # values stand in it
 class Answer:
     """As many results as items, None where one failed; `receipt` for disclosures."""
 
@@ -68,7 +68,7 @@ class Answer:
     receipt: str | None = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # values stand in it
 class _Disclosed:
     """What a disclosure would answer, and whom it is about."""
 

@@ -19,7 +19,7 @@ class ItemFailure:
     detail: str
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # values stand in it
 class Outcome:
     """`texts` is as long as the batch, with None exactly where `errors` has an entry.
 
