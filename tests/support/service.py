@@ -70,6 +70,8 @@ class Service:
     process: "subprocess.Popen[bytes] | None" = None
     environment: dict[str, str] = field(default_factory=dict)
     """Added to that of the process at the next start."""
+    program: Sequence[str] = JETON
+    """What is started; a drill may put something in between."""
 
     @classmethod
     def create(cls, folder: Path) -> "Service":
@@ -111,7 +113,7 @@ class Service:
     def start(self, workers: int = 1) -> "Service":
         """Start the process and wait until `/readyz` answers 200."""
         self.port = free_port()
-        command = [*JETON, "serve", "--config", str(self.config), "--port", str(self.port)]
+        command = [*self.program, "serve", "--config", str(self.config), "--port", str(self.port)]
         command += ["--workers", str(workers)]
         environment = os.environ | self.environment
         with self.log.open("ab") as output:
