@@ -72,7 +72,6 @@ SECTIONS: list[tuple[str, type[msgspec.Struct]]] = [
 
 
 NOTES = {
-    "server.host": "Where to listen.",
     "server.port": "0: any free port.",
     "server.workers": "Worker processes; they share limits, store and record.",
     "server.max_items": "The most items in a JSON batch.",
@@ -84,6 +83,7 @@ NOTES = {
     "server.header_timeout": "Seconds that headers may take to arrive.",
     "server.keep_alive_timeout": "Seconds that an idle connection is kept.",
     "server.shutdown_timeout": "Seconds that a stop waits for what is in flight.",
+    "server.startup_timeout": "Seconds that a worker of several may take until it serves.",
     "server.max_in_flight": "More requests at once, a worker, are refused: 503 `overloaded`.",
     "server.metrics_host": "With `metrics_port`: where `/metrics` listens.",
     "keys.keyset": "The keyset's file.",

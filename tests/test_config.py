@@ -293,6 +293,14 @@ class TestRules:
                 with_transformation('person="context:b"\n[transformations.b]\nformat="birth-date"'),
                 "fr-nir.person: must name a transformation that opens without a context",
             ),
+            ("server.host=''", "server.host: empty, and there is no server.socket"),
+            ("server.tls_key='k.pem'", "server.tls_certificate: missing: server.tls_key needs it"),
+            ("server.tls_certificate='c.pem'", "server.tls_key: missing"),
+            ("server.port=1\nserver.metrics_port=1", "server.metrics_port: expected another port"),
+            (
+                "server={host='', socket='s', metrics_port=1}",
+                "server.metrics_host: missing: server.metrics_port needs an address",
+            ),
             ("development=true\nserver.host='0.0.0.0'", "server.host: development mode"),
             ("development=true\nserver.host='example.org'", "server.host: development mode"),
             ("development=true\nserver.metrics_host='::'", "server.metrics_host: development"),
@@ -305,6 +313,10 @@ class TestRules:
     @pytest.mark.parametrize("host", ["127.0.0.1", "::1", "localhost"])
     def test_development_listens_on_loopback(self, host: str) -> None:
         assert settings(f"development=true\nserver.host='{host}'").development
+
+    def test_development_may_do_without_an_address(self) -> None:
+        server = settings("development=true\nserver={host='', socket='run/jeton.sock'}").server
+        assert server.socket == FOLDER / "run/jeton.sock"
 
     def test_a_tail_that_runs_into_a_circle_is_reported_once_for_each_of_the_circle(self) -> None:
         chain = {"a": "b", "b": "c", "c": "b"}
@@ -341,6 +353,9 @@ class TestEnvironment:
             JETON__SERVER__HOST="10.1.2.3",
             JETON__SERVER__PORT="9000",
             JETON__SERVER__WORKERS="4",
+            JETON__SERVER__SOCKET="jeton.sock",
+            JETON__SERVER__TLS_CERTIFICATE="/run/tls/tls.crt",
+            JETON__SERVER__TLS_KEY="tls.key",
             JETON__SERVER__METRICS_HOST="10.1.2.4",
             JETON__SERVER__METRICS_PORT="9001",
             JETON__KEYS__KEYSET="/run/keyset.json",
@@ -353,6 +368,9 @@ class TestEnvironment:
         server = read_.server
         assert (server.host, server.port, server.workers) == ("10.1.2.3", 9000, 4)
         assert (server.metrics_host, server.metrics_port) == ("10.1.2.4", 9001)
+        assert server.socket == FOLDER / "jeton.sock"
+        assert server.tls_certificate == Path("/run/tls/tls.crt")
+        assert server.tls_key == FOLDER / "tls.key"
         assert (str(read_.keys.keyset), read_.keys.kek) == ("/run/keyset.json", "env:KEK")
         assert read_.store.url == "sqlite:/run/jeton.db"
         assert read_.audit.folder == FOLDER / "trail"

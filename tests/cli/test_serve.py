@@ -17,7 +17,7 @@ from tests.cli.conftest import VALUE, Jeton
 from tests.support.components import need_program
 from tests.support.service import Service, free_port
 from vault.cli.dev import SAMPLE
-from vault.config import Settings
+from vault.config import Server, load
 from vault.errors import SetUpError
 
 
@@ -34,8 +34,10 @@ def test_dev_makes_a_folder_and_takes_it_away(
 ) -> None:
     folders = []
 
-    def serving(config: Path, settings: Settings, started: Callable[[], object]) -> None:
+    def serving(config: Path, environ: dict[str, str], started: Callable[[], object]) -> None:
+        settings = load(config, environ)
         assert settings.development
+        assert (settings.server.host, settings.server.port) == ("::1", 8300)
         assert config.exists()
         assert settings.keys.keyset.parent == config.parent
         folders.append(config.parent.parent)
@@ -53,18 +55,28 @@ def test_dev_makes_a_folder_and_takes_it_away(
 def test_serve_lays_its_options_over_the_file(
     jeton: Jeton, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen = []
-    monkeypatch.setattr("vault.cli.serve.run", lambda *given: seen.append(given))
+    seen: list[Server] = []
+
+    def serving(config: Path, environ: dict[str, str]) -> None:
+        seen.append(load(config, environ).server)
+
+    monkeypatch.setattr("vault.cli.serve.run", serving)
+    monkeypatch.chdir(jeton.folder.parent)
     jeton.done("serve")
-    jeton.done("serve", "--host", "::1", "--port", "0", "--workers", "3")
-    (_, shipped), (path, laid) = seen
-    assert (shipped.server.host, shipped.server.port, shipped.server.workers) == (
-        "127.0.0.1",
-        8200,
-        1,
-    )
-    assert path == jeton.config
-    assert (laid.server.host, laid.server.port, laid.server.workers) == ("::1", 0, 3)
+    jeton.done("serve", "--host", "::1", "--port", "0", "--workers", "3", "--socket", "here.sock")
+    jeton.done("serve", "--host", "", "--socket", "here.sock")
+    shipped, laid, alone = seen
+    assert (shipped.host, shipped.port, shipped.workers) == ("127.0.0.1", 8200, 1)
+    assert (laid.host, laid.port, laid.workers) == ("::1", 0, 3)
+    assert laid.socket == jeton.folder.parent / "here.sock", "of the folder one stands in"
+    assert (alone.host, alone.socket) == ("", laid.socket)
+
+
+def test_serve_judges_its_options_like_the_file(jeton: Jeton) -> None:
+    refused = jeton("serve", "--host", "")
+    assert refused.exit_code == 2
+    assert "server.host" in refused.stderr
+    assert "nobody could call" in refused.stderr
 
 
 def test_serve_without_its_kek(jeton: Jeton) -> None:

@@ -9,24 +9,29 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
 
+from tests.support import small_service  # noqa: PLW0406 - by its name, not as the main module
 from tests.support.door import SmallDoor
 from vault.config import Server
 from vault.errors import SetUpError
-from vault.web import Application, Holder, serve
-from vault.web import serving as web_serving
+from vault.web import Application, Certificate, Holder, Renewal, addresses, serve
 from vault.web.door import Answer, Call
 
 SETTINGS = "SMALL_SERVICE"
 REJECTED = "SMALL_SERVICE_REJECTED"
 """A file that, while it is there, makes every reload fail."""
+SICK = "SMALL_SERVICE_SICK"
+"""A file that, while it is there, says how workers fare that start: ``refuses`` (and says why),
+``dies``, ``hangs``."""
 
 
 class SlowDoor(SmallDoor):
@@ -42,13 +47,32 @@ class SlowDoor(SmallDoor):
         return f"jeton_pid {os.getpid()}\n".encode(), "text/plain"
 
 
+@contextlib.asynccontextmanager
+async def _health() -> AsyncIterator[None]:
+    match _sickness():
+        case "refuses":
+            raise SetUpError("this worker does not feel like it")
+        case "dies":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "hangs":
+            await asyncio.sleep(3600)
+    yield
+
+
 def application() -> Application:
     """What every worker makes for itself."""
-    return Application(Holder(SlowDoor()), _settings())
+    return Application(Holder(SlowDoor()), _settings(), _health)
 
 
 def _settings() -> Server:
-    return msgspec.json.decode(os.environ[SETTINGS], type=Server)
+    return msgspec.convert(
+        json.loads(os.environ[SETTINGS]), Server, dec_hook=lambda _, text: Path(text)
+    )
+
+
+def _sickness() -> str:
+    path = Path(os.environ.get(SICK, "/nowhere"))
+    return path.read_text() if path.exists() else "none"
 
 
 def _is_rejected() -> bool:
@@ -58,27 +82,28 @@ def _is_rejected() -> bool:
 def main() -> int:
     os.environ[SETTINGS] = sys.argv[1]
     settings = _settings()
-    app: Application | str = "tests.support.small_service:application"
+    app = small_service.application
     holder = Holder(SlowDoor())
-    if settings.workers == 1:
-        app = Application(holder, settings)
 
-    async def reload() -> None:
+    async def reload() -> Renewal:
         if _is_rejected():
             raise SetUpError("this configuration is rejected")
+        certificate = Certificate.of(settings)
         holder.door = SlowDoor(development=True)
+        return Renewal(certificate, app)
 
     bound: list[int] = []
-    original = web_serving.bind
+    original = addresses.bind
 
-    def bind(host: str, port: int) -> list[object]:
+    def bind(host: str, port: int) -> list[socket.socket]:
         sockets = original(host, port)
         bound.append(sockets[0].getsockname()[1])
         return sockets
 
-    web_serving.bind = bind  # tells the test which port it was
+    addresses.bind = bind  # tells the test which port it was
+    served = Application(holder, settings) if settings.workers == 1 else app
     try:
-        serve(settings, app, reload, lambda: print("listening", *bound, flush=True))
+        serve(settings, served, reload, lambda: print("listening", *bound, flush=True))
     except SetUpError as error:
         print(f"jeton: {error}", file=sys.stderr)
         return 2
@@ -91,6 +116,7 @@ class Running:
 
     process: subprocess.Popen[bytes]
     port: int
+    """0 where it has no address of the network."""
     metrics_port: int | None
 
     def wait(self) -> int:
@@ -123,7 +149,7 @@ def running(
         line = process.stdout.readline().split()
         assert line[:1] == [b"listening"], f"it ended with {process.wait(10)}"
         ports = [int(port) for port in line[1:]]
-        yield Running(process, ports[0], ports[1] if len(ports) > 1 else None)
+        yield Running(process, ports[0] if ports else 0, ports[1] if len(ports) > 1 else None)
     finally:
         process.terminate()
         try:

@@ -15,9 +15,8 @@ import pytest
 
 from tests.support.door import CREDENTIAL
 from tests.support.small_service import REJECTED, Running, running
-from vault.config import Server
 from vault.errors import SetUpError
-from vault.web.serving import bind, listeners
+from vault.web.addresses import bind
 
 pytestmark = pytest.mark.system
 
@@ -301,6 +300,40 @@ def test_sigterm_under_load_loses_no_request(workers: int) -> None:
     assert all(caller.told for caller in callers)
 
 
+class ReturningCaller(Caller):
+    """Connects anew whenever it is told that an answer was the last, as clients do."""
+
+    def run(self) -> None:
+        try:
+            while True:
+                answer = call(self.connection)
+                assert answer.status == 200
+                answer.read()
+                self.answered += 1
+                if answer.headers["Connection"] == "close":
+                    self.connection.close()
+        except BaseException as error:  # noqa: BLE001 - a test of this very thing
+            self.lost.append(error)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_who_comes_back_while_the_service_ends_is_answered_or_finds_it_closed(
+    workers: int,
+) -> None:
+    with running({"workers": workers, "shutdown_timeout": 10.0}) as service:
+        callers = [ReturningCaller(service.port, 0.0) for _ in range(16)]
+        for caller in callers:
+            caller.start()
+        deadline = time.monotonic() + 20
+        while sum(caller.answered for caller in callers) < 300 and time.monotonic() < deadline:
+            time.sleep(0.02)
+        service.process.send_signal(signal.SIGTERM)
+        assert service.wait() == 0
+        for caller in callers:
+            caller.join(10)
+    assert {type(error) for caller in callers for error in caller.lost} == {ConnectionRefusedError}
+
+
 def test_a_request_on_an_idle_connection_is_answered_while_the_service_ends() -> None:
     with running({"shutdown_timeout": 10.0}) as service:
         connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
@@ -475,5 +508,3 @@ def test_addresses_that_cannot_be_had() -> None:
             bind("192.0.2.1", 0)
         with pytest.raises(SetUpError, match="no address of that name"):
             bind("no-such-host.invalid", 0)
-        with pytest.raises(SetUpError, match="another port"):
-            listeners(Server(port=port + 1, metrics_port=port + 1))

@@ -1,19 +1,17 @@
 """`jeton dev`: a service to try things on, with keys that are gone afterwards."""
 
-import os
 import tempfile
 from ipaddress import ip_address
 from pathlib import Path
 
 import click
-from msgspec.structs import replace
 
 from vault.app import Rules
 from vault.cli.failure import Wrong
 from vault.cli.group import examples
 from vault.cli.init import create
 from vault.config import Settings, load
-from vault.config.reading import PREFIX
+from vault.config.reading import laid_over
 from vault.process import run
 
 SAMPLE = "284057512345672"
@@ -43,14 +41,11 @@ def dev(host: str, port: int) -> None:
     removes the folder at the end (Ctrl-C). The log, the metrics and every answer say that it
     is for development.
     """
-    for name in [name for name in os.environ if name.startswith(PREFIX)]:
-        del os.environ[name]  # or the throw-away keys would not be the ones that are used
     with tempfile.TemporaryDirectory(prefix="jeton-dev-") as folder:
         made = create(Path(folder) / "jeton-data", development=True)
-        settings = load(made.config, {})
-        settings = replace(settings, server=replace(settings.server, host=host, port=port))
-        text = paste(settings, made.config, made.credentials)
-        run(made.config, settings, lambda: click.echo(text))
+        environ = laid_over({}, host=host, port=port)
+        text = paste(load(made.config, environ), made.config, made.credentials)
+        run(made.config, environ, lambda: click.echo(text))
 
 
 def paste(settings: Settings, config: Path, credentials: dict[str, str]) -> str:

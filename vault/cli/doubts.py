@@ -148,10 +148,12 @@ def _unstated(client: Client) -> list[str]:
 
 
 def _of_the_rest(settings: Settings) -> Iterator[str]:
-    if not is_loopback(settings.server.host):
+    server = settings.server
+    if server.host and not is_loopback(server.host) and server.tls_certificate is None:
         yield (
             "server.host is not loopback, and the service speaks plain HTTP: values and "
-            "credentials would cross the network in the clear; end TLS in front of it"
+            "credentials would cross the network in the clear; set server.tls_certificate and "
+            "server.tls_key, or end TLS in front of it"
         )
     scheme, _, path = settings.keys.kek.partition(":")
     if scheme == "file" and Path(path).parent == settings.keys.keyset.parent:

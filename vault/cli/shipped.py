@@ -18,8 +18,8 @@ _TEXT = Template("""\
 # stand here as hashes only, so this file may be kept under version control.
 
 ${development}[server]
-host = "127.0.0.1"                  # plain HTTP: end TLS in front of any other address
-port = 8200
+host = "127.0.0.1"                  # plain HTTP: for any other address set
+port = 8200                         # tls_certificate and tls_key, or end TLS in front
 workers = 1                         # worker processes; limits hold over all of them
 
 [keys]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
 
-from vault.config.settings import Client, Grant, Settings, Transformation
+from vault.config.settings import Client, Grant, Server, Settings, Transformation
 from vault.config.shape import Problem, dotted, nearest
 from vault.errors import SetUpError
 from vault.formats import CATALOGUE, Format, build
@@ -43,13 +43,30 @@ def _name(name: str, at: str) -> Iterator[Problem]:
 
 
 def _server(settings: Settings) -> Iterator[Problem]:
+    server = settings.server
+    yield from _addresses(server)
     if settings.development:
         for key in ("host", "metrics_host"):
-            host = getattr(settings.server, key)
-            if host is not None and not _is_loopback(host):
+            host = getattr(server, key)
+            if host and not _is_loopback(host):
                 yield Problem(f"server.{key}", "development mode listens on loopback only")
     if settings.audit.alarm_bytes < settings.audit.reserve_bytes:
         yield Problem("audit.alarm_bytes", "the alarm must ring before audit.reserve_bytes")
+
+
+def _addresses(server: Server) -> Iterator[Problem]:
+    if not server.host and server.socket is None:
+        yield Problem("server.host", "empty, and there is no server.socket: nobody could call")
+    if server.metrics_port is not None:
+        if not (server.host if server.metrics_host is None else server.metrics_host):
+            yield Problem("server.metrics_host", "missing: server.metrics_port needs an address")
+        elif server.host and server.metrics_port == server.port != 0:
+            yield Problem("server.metrics_port", "expected another port than server.port")
+    if (server.tls_certificate is None) != (server.tls_key is None):
+        there, missing = "tls_certificate", "tls_key"
+        if server.tls_certificate is None:
+            there, missing = missing, there
+        yield Problem(f"server.{missing}", f"missing: server.{there} needs it")
 
 
 def _is_loopback(host: str) -> bool:

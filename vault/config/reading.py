@@ -17,6 +17,9 @@ PREFIX = "JETON__"
 FROM_ENVIRONMENT = {
     "SERVER__HOST": "server.host",
     "SERVER__PORT": "server.port",
+    "SERVER__SOCKET": "server.socket",
+    "SERVER__TLS_CERTIFICATE": "server.tls_certificate",
+    "SERVER__TLS_KEY": "server.tls_key",
     "SERVER__WORKERS": "server.workers",
     "SERVER__METRICS_HOST": "server.metrics_host",
     "SERVER__METRICS_PORT": "server.metrics_port",
@@ -30,6 +33,13 @@ who may do what: that takes a reviewed file."""
 
 _NUMBERS = {"server.port", "server.workers", "server.metrics_port"}
 _SHAPE = inspect.type_info(Settings)
+
+
+def laid_over(environ: Mapping[str, str], **server: object) -> dict[str, str]:
+    """An environment with these keys of ``[server]`` on top, but for those that are None: what
+    a command line says, so that it is judged like anything else."""
+    said = {key: str(value) for key, value in server.items() if value is not None}
+    return dict(environ) | {f"{PREFIX}SERVER__{key.upper()}": text for key, text in said.items()}
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -116,8 +126,14 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     """All relative paths, shipped ones and those inside addresses too, start in `folder`."""
     replace = msgspec.structs.replace
     keys, store, audit = settings.keys, settings.store, settings.audit
+    files = {
+        name: folder / path
+        for name in ("socket", "tls_certificate", "tls_key")
+        if (path := getattr(settings.server, name)) is not None
+    }
     return replace(
         settings,
+        server=replace(settings.server, **files),
         keys=replace(
             keys, keyset=folder / keys.keyset, kek=_anchored_address(keys.kek, "file:", folder)
         ),

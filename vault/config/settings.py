@@ -19,7 +19,14 @@ Ceiling = Annotated[int, msgspec.Meta(ge=1, le=10**12)]
 
 class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str = "127.0.0.1"
+    """Where to listen. Empty: at no address of the network, at `socket` alone."""
     port: Port = 8200
+    socket: Path | None = None
+    """A Unix socket to listen on too, for its owner and group. None: there is none."""
+    tls_certificate: Path | None = None
+    """PEM, the chain after it; with `tls_key`. None: plain HTTP."""
+    tls_key: Path | None = None
+    """PEM, of no pass phrase, and not open to everybody."""
     workers: Annotated[int, msgspec.Meta(ge=1, le=256)] = 1
     max_items: Count = 10_000
     max_body: Count = 8 * 1024 * 1024
@@ -30,6 +37,7 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     header_timeout: Seconds = 10.0
     keep_alive_timeout: Seconds = 75.0
     shutdown_timeout: Seconds = 20.0
+    startup_timeout: Seconds = 120.0
     max_in_flight: Count = 512
     metrics_host: str | None = None
     metrics_port: Port | None = None

@@ -220,6 +220,7 @@ FIELDS: Final[Mapping[str, Check]] = {
     "bytes": _rounded,
     "seconds": _rounded,
     "development": _flag,
+    "encrypted": _flag,
     "message": _one_of(MESSAGES),
 }
 

@@ -6,6 +6,7 @@ runs, reloads and ends. Nothing here decides who may do what, or touches a value
 
 from vault.web.dispatch import Application
 from vault.web.door import Door, Holder
-from vault.web.serving import serve
+from vault.web.serving import Reload, Renewal, serve
+from vault.web.tls import Certificate
 
-__all__ = ["Application", "Door", "Holder", "serve"]
+__all__ = ["Application", "Certificate", "Door", "Holder", "Reload", "Renewal", "serve"]

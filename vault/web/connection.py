@@ -7,6 +7,7 @@ deadline, and the server looks at all of them twice a second.
 
 import fcntl
 import math
+import socket
 import termios
 from asyncio import Transport
 from enum import Enum, auto
@@ -24,6 +25,8 @@ from vault.web.server_config import ServerConfig
 LINGER: Final = 2.0
 """Seconds that a refused peer has to take the refusal, and an idle one to use the connection
 a last time while the service ends."""
+UNIX: Final = ("unix", 0)
+"""Who calls over the Unix socket: no address, and so in no network."""
 
 
 class Phase(Enum):
@@ -51,8 +54,19 @@ class Connection(HttpToolsProtocol):
         self._refused = False
         self._stuck_since = math.inf
         self._deadline = self.loop.time() + self._limits.header_timeout
-        if self.server is not None and self.server[1] == self.config.metrics_port:
+        if transport.get_extra_info("socket").family == socket.AF_UNIX:
+            self.client = UNIX
+        elif (
+            self.config.metrics_port is not None
+            and self.server is not None
+            and self.server[1] == self.config.metrics_port
+        ):
             self.app = self.config.loaded_app.metrics_only
+
+    @property
+    def is_in_handshake(self) -> bool:
+        """Accepted, and not yet connected: TLS comes first."""
+        return self.transport is None
 
     # What comes in --------------------------------------------------------------------------
 

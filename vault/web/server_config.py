@@ -1,13 +1,16 @@
 """uvicorn's configuration from ours."""
 
+import copy
 import logging
 import math
 import os
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
 
 from vault.config import Server
+from vault.web.tls import Certificate
 
 BACKLOG = 2048
 
@@ -15,8 +18,17 @@ BACKLOG = 2048
 class ServerConfig(uvicorn.Config):
     """How one process serves. Worker processes get a copy, so all of it can be pickled."""
 
-    def __init__(self, app: Any, protocol: type, limits: Server, metrics_port: int | None) -> None:
+    def __init__(
+        self,
+        app: Any,
+        protocol: type,
+        limits: Server,
+        metrics_port: int | None,
+        certificate: Certificate | None = None,
+    ) -> None:
+        """With several workers `app` makes the application, in each of them."""
         self.limits = limits
+        self.certificate = certificate
         self.metrics_port = metrics_port
         """The port of the second address, as it was bound."""
         self.ending = False
@@ -24,7 +36,7 @@ class ServerConfig(uvicorn.Config):
         self.parent = os.getpid() if limits.workers > 1 else None
         super().__init__(
             app,
-            factory=isinstance(app, str),
+            factory=limits.workers > 1,
             http=protocol,
             ws="none",
             loop="uvloop",
@@ -37,6 +49,15 @@ class ServerConfig(uvicorn.Config):
             backlog=BACKLOG,
             timeout_graceful_shutdown=math.ceil(limits.shutdown_timeout),
         )
+
+    def renewed(
+        self, app: Callable[[], Any] | None, certificate: Certificate | None
+    ) -> "ServerConfig":
+        """The same for other workers."""
+        other = copy.copy(self)
+        other.app = app or self.app
+        other.certificate = certificate
+        return other
 
     def configure_logging(self) -> None:
         """Below INFO uvicorn tells of paths and headers."""

@@ -1,34 +1,42 @@
-"""Serves an application: binds, runs, reloads, and ends without losing a request."""
+"""Serves an application: runs, reloads, and ends without losing a request."""
 
 import asyncio
-import errno
 import os
+import select
 import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from ipaddress import ip_address
+from dataclasses import dataclass
 from types import FrameType
-from typing import Final
+from weakref import WeakSet
 
 import uvicorn
-from uvicorn.config import STARTUP_FAILURE
 
 from vault.config import Server as Settings
-from vault.errors import JetonError, SetUpError
+from vault.errors import JetonError
 from vault.telemetry import log
-from vault.web.connection import Connection
+from vault.web.addresses import is_unix, listeners, tell, warn_of_plain_text
+from vault.web.connection import LINGER, Connection
 from vault.web.dispatch import Application
-from vault.web.server_config import ServerConfig
+from vault.web.server_config import BACKLOG, ServerConfig
+from vault.web.tls import Certificate, Encryption
 
-Reload = Callable[[], Awaitable[object]]
+Factory = Callable[[], Application]
+"""Makes the application of a worker process; it is pickled on its way there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """What a reload gives to those who serve."""
+
+    certificate: Certificate | None = None
+    application: Factory | None = None
+    """With several workers: what the new ones serve."""
+
+
+Reload = Callable[[], Awaitable[Renewal]]
 """Puts the configuration as it now is into force, whole or not at all. Raises JetonError."""
-
-BIND_ADVICE: Final = {
-    errno.EADDRINUSE: "something listens there already: end it, or choose another port",
-    errno.EACCES: "this user may not: choose a port above 1023",
-    errno.EADDRNOTAVAIL: "this machine has no such address",
-}
 
 
 class Server(uvicorn.Server):
@@ -46,32 +54,47 @@ class Server(uvicorn.Server):
         self._reload = reload
         self._started = started
         self._reloading: asyncio.Task[bool] | None = None
-
-    def run(self, sockets: list[socket.socket] | None = None) -> None:
-        """Raises what the application did not start for, in the process that was started by
-        hand; a worker says it and ends."""
-        try:
-            super().run(sockets)
-        except JetonError as error:
-            if self.config.parent is None:
-                raise
-            sys.stderr.write(f"jeton: {error}\n")
-            sys.exit(STARTUP_FAILURE)
+        self._accepted: WeakSet[Connection] = WeakSet()
+        certificate = config.certificate
+        self._encryption = None if certificate is None else Encryption(certificate)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Raises what the application did not start for."""
+        sockets = sockets or []
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGHUP, self._on_hangup)
         try:
-            await super().startup(sockets)
+            await super().startup([])  # uvicorn would listen on all of them alike
         except SystemExit:
             failure = getattr(self.config.loaded_app, "failure", None)
             if failure is None:
                 raise
             raise failure from None
+        for sock in sockets:
+            self.servers.append(await self._listen(sock))
         if self._started is not None:
             self._started()
-        for sock in sockets or []:
-            log.info("serving", host=sock.getsockname()[0], port=sock.getsockname()[1])
+        tell(sockets, encrypted=self._encryption is not None)
+
+    async def _listen(self, sock: socket.socket) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        if self._encryption is None or is_unix(sock):
+            return await loop.create_server(self._connection, sock=sock, backlog=BACKLOG)
+        return await loop.create_server(
+            self._connection,
+            sock=sock,
+            backlog=BACKLOG,
+            ssl=self._encryption.context,
+            ssl_handshake_timeout=self.config.limits.header_timeout,
+            ssl_shutdown_timeout=LINGER,
+        )
+
+    def _connection(self) -> Connection:
+        connection = Connection(
+            self.config, self.server_state, self.lifespan.state, asyncio.get_running_loop()
+        )
+        self._accepted.add(connection)
+        return connection
 
     async def on_tick(self, counter: int) -> bool:
         if counter % 5 == 0:
@@ -83,13 +106,35 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         log.info("stopping")
         self.config.ending = True
-        for _ in range(3):  # who stands in the accept queue was connected: take them in
-            await asyncio.sleep(0)
+        await self._accept_the_last(sockets or [])
         expiring = asyncio.create_task(self._expire_often())
         try:
+            await self._handshakes()
             await super().shutdown(sockets)
         finally:
             expiring.cancel()
+
+    async def _accept_the_last(self, sockets: list[socket.socket]) -> None:
+        """Who stands in an accept queue is connected, and would lose a request with it: stop
+        listening when nobody does."""
+        queues = select.poll()
+        for sock in sockets:
+            queues.register(sock, select.POLLIN)
+        for _ in range(BACKLOG):
+            await asyncio.sleep(0)
+            if not queues.poll(0):
+                break
+        for server in self.servers:
+            server.close()
+
+    async def _handshakes(self) -> None:
+        """Let those that have begun end: a request comes after them."""
+        now = asyncio.get_running_loop().time
+        deadline = now() + min(LINGER, self.config.limits.shutdown_timeout / 2)
+        while any(one.is_in_handshake for one in self._accepted):  # those that fail tell nobody
+            if now() > deadline:
+                break
+            await asyncio.sleep(0.01)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """uvicorn would raise the signal again at the end, and so exit with its number."""
@@ -117,86 +162,47 @@ class Server(uvicorn.Server):
         if earlier is not None:
             await asyncio.wait([earlier])
         assert self._reload is not None
-        return await reloaded(self._reload)
+        renewal = await renewed(self._reload)
+        if renewal is None:
+            return False
+        if self._encryption is not None and renewal.certificate is not None:
+            self._encryption.renew(renewal.certificate)
+        log.info("reloaded")
+        return True
 
 
-async def reloaded(reload: Reload) -> bool:
-    """Whether the new configuration is in force. Where not, the old one is."""
+async def renewed(reload: Reload) -> Renewal | None:
+    """What `reload` gives; None, and said, where the old configuration stays in force."""
     try:
-        await reload()
+        return await reload()
     except Exception as error:  # noqa: BLE001 - whatever it is, what serves goes on serving
         log.error("reload-failed", exception=error)
         if isinstance(error, JetonError):  # others' messages may quote what they read
             sys.stderr.write(f"jeton: not reloaded: {error}\n")
-        return False
-    log.info("reloaded")
-    return True
+        return None
 
 
 def serve(
     settings: Settings,
-    application: Application | str,
+    application: Application | Factory,
     reload: Reload | None = None,
     started: Callable[[], object] | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; `started` is called once the addresses are served.
 
-    SIGHUP calls `reload`. With several workers `application` is the ``module:function`` that
-    makes one in each, and `reload` only judges the new configuration: the workers are then
-    replaced, all or none. Raises SetUpError when an address cannot be bound, and whatever the
-    application's lifespan raised when it does not start.
+    SIGHUP calls `reload`. With several workers `application` makes one in each, and `reload`
+    only judges the new configuration: the workers are then replaced, all or none. Raises
+    SetUpError when an address cannot be bound, a certificate cannot be served with or workers
+    do not start, and whatever the application's lifespan raised when it does not start.
     """
-    sockets, metrics_port = listeners(settings)
-    config = ServerConfig(application, Connection, settings, metrics_port)
-    _warn_of_plain_text(sockets)
-    try:
+    certificate = Certificate.of(settings)
+    with listeners(settings) as (sockets, metrics_port):
+        config = ServerConfig(application, Connection, settings, metrics_port, certificate)
+        if certificate is None:
+            warn_of_plain_text(sockets)
         if settings.workers > 1:
             from vault.web.workers import Workers  # noqa: PLC0415 - it imports this
 
             Workers(config, sockets, reload, started).run()
         else:
             Server(config, reload, started).run(sockets)
-    finally:
-        for sock in sockets:
-            sock.close()
-
-
-def listeners(settings: Settings) -> tuple[list[socket.socket], int | None]:
-    """The bound sockets, and the port of /metrics where it has one of its own."""
-    sockets = bind(settings.host, settings.port)
-    if settings.metrics_port is None:
-        return sockets, None
-    if settings.metrics_port == settings.port != 0:
-        raise SetUpError("server.metrics_port must be another port than server.port")
-    beside = bind(settings.metrics_host or settings.host, settings.metrics_port)
-    return sockets + beside, beside[0].getsockname()[1]
-
-
-def bind(host: str, port: int) -> list[socket.socket]:
-    """A socket for every address that `host` has; port 0: any free one, the same for all."""
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except socket.gaierror:
-        raise SetUpError(f"cannot listen on {host}: no address of that name is known") from None
-    sockets: list[socket.socket] = []
-    for family, kind, protocol, _, address in dict.fromkeys(found):
-        sock = socket.socket(family, kind, protocol)
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        try:
-            sock.bind((address[0], port, *address[2:]))
-        except OSError as error:
-            advice = BIND_ADVICE.get(error.errno or 0, os.strerror(error.errno or 0))
-            raise SetUpError(f"cannot listen on {host}, port {port}: {advice}") from None
-        port = sock.getsockname()[1]
-        sockets.append(sock)
-    return sockets
-
-
-def _warn_of_plain_text(sockets: list[socket.socket]) -> None:
-    """Values and credentials would cross a network readable by all."""
-    for sock in sockets:
-        host, port = sock.getsockname()[:2]
-        if not ip_address(host.partition("%")[0]).is_loopback:
-            log.warning("not-encrypted", host=host, port=port)

@@ -5,53 +5,29 @@ set of workers before the old one is told to end, so that it happens whole or no
 """
 
 import asyncio
-import multiprocessing
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import wait
-from multiprocessing.context import SpawnProcess
 from types import FrameType
 from typing import Final
 
 from vault.errors import SetUpError
 from vault.telemetry import log
 from vault.web.server_config import ServerConfig
-from vault.web.serving import Reload, Server, reloaded
+from vault.web.serving import Reload, renewed
+from vault.web.worker import Worker
 
 PATIENCE: Final = 5.0
 """Seconds beyond `shutdown_timeout` before a worker is killed."""
-RESTART_PAUSE: Final = 1.0
-"""Seconds between the deaths of workers that do not even start, so that the log stays short."""
+STEADY: Final = 10.0
+"""Seconds after which a worker's death says nothing of the next one's."""
+LONGEST_PAUSE: Final = 30.0
+"""Seconds, at most, before a worker is started in place of one that did not last."""
 HANDLED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-
-_spawn = multiprocessing.get_context("spawn")
-
-
-def _work(config: ServerConfig, sockets: list[socket.socket], ready: Pipe) -> None:
-    """The life of a worker process."""
-    Server(config, started=lambda: ready.send(None)).run(sockets)
-
-
-@dataclass(frozen=True, slots=True)
-class Worker:
-    """A worker process as its parent sees it; `ready` can be read once it serves."""
-
-    process: SpawnProcess
-    ready: Pipe
-
-    @classmethod
-    def start(cls, config: ServerConfig, sockets: list[socket.socket]) -> "Worker":
-        mine, its = _spawn.Pipe(duplex=False)
-        process = _spawn.Process(target=_work, args=(config, sockets, its))
-        process.start()
-        its.close()
-        log.info("worker-started", pid=process.pid)
-        return cls(process, mine)
 
 
 class Workers:
@@ -69,6 +45,10 @@ class Workers:
         self._reload = reload
         self._started = started
         self._workers: list[Worker] = []
+        self._setbacks = 0
+        """Workers that died young since one last did not."""
+        self._resume = 0.0
+        """When the next may be started in place of a dead one."""
         self._signals: list[int] = []
         self._wake_read, self._wake_write = os.pipe()
 
@@ -76,9 +56,10 @@ class Workers:
         """Until SIGTERM or SIGINT. Raises SetUpError if the first workers do not start."""
         before = {sig: signal.signal(sig, self._on_signal) for sig in HANDLED}
         try:
-            self._workers = self._start(self._config.limits.workers)
-            if not self._await_ready(self._workers) and not self._is_ending():
-                raise SetUpError("a worker did not start; it has said why above")
+            self._workers = self._start(self._config)
+            trouble = self._trouble(self._workers)
+            if trouble is not None and not self._is_ending():
+                raise SetUpError(trouble)
             if self._started is not None and not self._is_ending():
                 self._started()
             self._watch()
@@ -94,46 +75,86 @@ class Workers:
 
     def _watch(self) -> None:
         while not self._is_ending():
-            self._wait([worker.process.sentinel for worker in self._workers])
-            if signal.SIGHUP in self._signals and not self._is_ending():
-                self._signals.remove(signal.SIGHUP)
+            self._wait(self._workers, self._pause())
+            if signal.SIGHUP in self._signals:
+                while signal.SIGHUP in self._signals:  # one reload does for all so far
+                    self._signals.remove(signal.SIGHUP)
                 self._replace()
             elif not self._is_ending():
-                self._restart()
+                self._tend()
 
-    def _restart(self) -> None:
-        """A new worker for each that died."""
-        for index, worker in enumerate(self._workers):
-            if worker.process.is_alive():
+    # Deaths -------------------------------------------------------------------------------------
+
+    def _tend(self) -> None:
+        """Bury the dead, and start others in their place: at once for those that lasted, else
+        after a pause that grows, so that a worker that cannot live costs little."""
+        for worker in list(self._workers):
+            worker.listen()
+            if not worker.is_gone(self._config.limits.startup_timeout):
                 continue
+            self._workers.remove(worker)
             log.error("worker-died", pid=worker.process.pid)
+            if not worker.serves:
+                sys.stderr.write(f"jeton: {worker.trouble}\n")
+            if worker.serves and worker.age() > STEADY:
+                self._setbacks = 0
+            pause = min(2.0 ** (self._setbacks - 1), LONGEST_PAUSE) if self._setbacks else 0.0
+            self._resume = time.monotonic() + pause
+            self._setbacks += 1
             _buried(worker)
-            if not worker.ready.poll():  # it never served; the next may not either
-                self._wait([], RESTART_PAUSE)
-            self._workers[index] = self._start(1)[0]
+        missing = self._config.limits.workers - len(self._workers)
+        if missing and time.monotonic() >= self._resume:
+            self._workers += self._start(self._config, missing)
+
+    def _pause(self) -> float | None:
+        """Seconds to the next thing to do that nobody tells of."""
+        limits = self._config.limits
+        times = [w.began + limits.startup_timeout for w in self._workers if not w.serves]
+        if len(self._workers) < limits.workers:
+            times.append(self._resume)
+        return max(0.0, min(times) - time.monotonic()) if times else None
+
+    # Reloads ------------------------------------------------------------------------------------
 
     def _replace(self) -> None:
         """New workers under the new configuration, then an end to the old ones."""
-        if self._reload is not None and not asyncio.run(reloaded(self._reload)):
+        if self._reload is None:
             return
-        fresh = self._start(self._config.limits.workers)
-        if self._await_ready(fresh):
-            fresh, self._workers = self._workers, fresh
+        renewal = asyncio.run(renewed(self._reload))
+        if renewal is None:
+            return
+        config = self._config.renewed(renewal.application, renewal.certificate)
+        fresh = self._start(config)
+        trouble = self._trouble(fresh)
+        if trouble is None:
+            fresh, self._workers, self._config = self._workers, fresh, config
         elif not self._is_ending():
             log.error("reload-failed")
+            sys.stderr.write(f"jeton: not reloaded: {trouble}\n")
         self._end(fresh)
+        if trouble is None:
+            log.info("reloaded")  # of the old configuration nothing is left
 
-    def _start(self, count: int) -> list[Worker]:
-        return [Worker.start(self._config, self._sockets) for _ in range(count)]
+    # Workers ------------------------------------------------------------------------------------
 
-    def _await_ready(self, workers: Sequence[Worker]) -> bool:
-        """Whether all of them serve; False as soon as one died or we are to end."""
-        while waiting := [worker for worker in workers if not worker.ready.poll()]:
-            if self._is_ending() or not all(worker.process.is_alive() for worker in waiting):
-                return False
-            ends = [worker.process.sentinel for worker in waiting]
-            self._wait([*ends, *(worker.ready for worker in waiting)])
-        return True
+    def _start(self, config: ServerConfig, count: int | None = None) -> list[Worker]:
+        many = config.limits.workers if count is None else count
+        return [Worker(config, self._sockets) for _ in range(many)]
+
+    def _trouble(self, workers: Sequence[Worker]) -> str | None:
+        """Wait until all of them serve: None. Else, as soon as it is known, why one does not."""
+        most = self._config.limits.startup_timeout
+        while not self._is_ending():
+            for worker in workers:
+                worker.listen()
+                if worker.is_gone(most):
+                    return worker.trouble or "a worker ended as soon as it served"
+            waiting = [worker for worker in workers if not worker.serves]
+            if not waiting:
+                return None
+            first = min(worker.began for worker in waiting)
+            self._wait(workers, max(0.0, first + most - time.monotonic()))
+        return "told to end"
 
     def _end(self, workers: Sequence[Worker]) -> None:
         """Tell them all, wait for them all, and kill what is left."""
@@ -148,9 +169,12 @@ class Workers:
             log.info("worker-stopped", pid=worker.process.pid)
             _buried(worker)
 
-    def _wait(self, things: Iterable[int | Pipe], seconds: float | None = None) -> None:
+    # Signals ------------------------------------------------------------------------------------
+
+    def _wait(self, workers: Iterable[Worker], seconds: float | None = None) -> None:
         """Until one of these has something to say, or a signal came."""
-        if self._wake_read in wait([self._wake_read, *things], seconds):
+        heard = wait([self._wake_read, *(at for w in workers for at in w.sources())], seconds)
+        if self._wake_read in heard:
             os.read(self._wake_read, 1024)
 
     def _is_ending(self) -> bool:
@@ -166,5 +190,6 @@ def _buried(worker: Worker) -> None:
     it is imported, and whether workers share a folder is told by then."""
     from vault.telemetry.metrics import forget_worker  # noqa: PLC0415
 
+    worker.pipe.close()
     if worker.process.pid is not None:
         forget_worker(worker.process.pid)

@@ -1,0 +1,131 @@
+"""TLS from two files, and a certificate that can be renewed while the service runs.
+
+A pair is read once, judged, and kept as the bytes that were judged: worker processes are given
+those and not the files, which may be half written by the time a worker is started anew.
+"""
+
+import os
+import ssl
+import stat
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509 import load_pem_x509_certificates
+
+from vault.config import Server
+from vault.errors import SetUpError
+
+CIPHERS: Final = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Of TLS 1.2: forward secrecy and authenticated encryption. All of TLS 1.3 have both."""
+MAX_FILE: Final = 1_048_576
+
+
+class Certificate:
+    """A certificate with its chain and its key, fit to serve with.
+
+    `context` makes new connections. Pickled as the two texts that it was made of.
+    """
+
+    __slots__ = ("_chain", "_key", "context")
+
+    def __init__(self, chain: bytes, key: bytes) -> None:
+        """Two PEM texts. Raises SetUpError where OpenSSL does not serve with them."""
+        self._chain = chain
+        self._key = key
+        self.context = _context(chain, key)
+
+    @classmethod
+    def of(cls, settings: Server) -> "Certificate | None":
+        """The one that the settings name. Raises SetUpError where it cannot be served with."""
+        if settings.tls_certificate is None or settings.tls_key is None:
+            return None
+        chain = _read(settings.tls_certificate, "certificate")
+        key = _read(settings.tls_key, "key")
+        try:
+            load_pem_x509_certificates(chain)
+        except ValueError:
+            reason = "it is no PEM certificate"
+            raise _bad("certificate", settings.tls_certificate, reason) from None
+        try:
+            load_pem_private_key(key, None)
+        except TypeError:
+            reason = "it has a pass phrase, and nobody is there to type it: store it without"
+            raise _bad("key", settings.tls_key, reason) from None
+        except (ValueError, UnsupportedAlgorithm):
+            raise _bad("key", settings.tls_key, "it is no PEM private key") from None
+        return cls(chain, key)
+
+    def __reduce__(self) -> tuple[type["Certificate"], tuple[bytes, bytes]]:
+        return Certificate, (self._chain, self._key)
+
+    def __repr__(self) -> str:
+        return "<Certificate>"
+
+
+class Encryption:
+    """The TLS of a process: a handshake uses the certificate that is in force as it begins.
+
+    What is already connected goes on as it is.
+    """
+
+    def __init__(self, certificate: Certificate) -> None:
+        self.context = certificate.context
+        """What to listen with, over all renewals."""
+        self._in_force = certificate.context
+        self.context.sni_callback = self._choose  # called with a name or without
+
+    def renew(self, certificate: Certificate) -> None:
+        """For all handshakes from now on."""
+        self._in_force = certificate.context
+
+    def _choose(self, tls: ssl.SSLObject, _: str | None, listening: ssl.SSLContext) -> None:
+        if self._in_force is not listening:
+            tls.context = self._in_force
+
+
+def _read(path: Path, kind: str) -> bytes:
+    try:
+        with path.open("rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            text = file.read(MAX_FILE + 1)
+    except OSError as error:
+        reason = error.strerror or "input or output failed"
+        raise _bad(kind, path, f"it cannot be read: {reason}") from None
+    if len(text) > MAX_FILE:
+        raise _bad(kind, path, f"it is too large to be a {kind}")
+    if kind == "key" and stat.S_ISREG(mode) and mode & stat.S_IRWXO:
+        raise _bad(kind, path, "it is open to everybody: run `chmod 600` on it")
+    return text
+
+
+def _bad(kind: str, path: Path, reason: str) -> SetUpError:
+    return SetUpError(f"server.tls_{kind} ({path}) cannot be served with: {reason}")
+
+
+def _context(chain: bytes, key: bytes) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.options |= ssl.OP_NO_RENEGOTIATION
+    context.num_tickets = 0  # connections are kept, and none outlives a certificate by a ticket
+    context.set_alpn_protocols(["http/1.1"])
+    # OpenSSL only takes files: this one has no name and is gone with its descriptor.
+    with os.fdopen(os.memfd_create("certificate"), "wb") as file:
+        file.write(key + b"\n" + chain)
+        file.flush()
+        try:
+            context.load_cert_chain(f"/proc/self/fd/{file.fileno()}", password=lambda: "")
+        except ssl.SSLError as error:
+            raise SetUpError(_why(error)) from None
+        except OSError as error:
+            raise SetUpError(f"TLS needs /proc: {error.strerror}") from None
+    return context
+
+
+def _why(error: ssl.SSLError) -> str:
+    start = "server.tls_certificate and server.tls_key cannot be served with: "
+    if error.reason == "KEY_VALUES_MISMATCH":
+        return f"{start}they do not belong together"
+    return f"{start}OpenSSL says {error.reason or 'no more'}"
