@@ -73,6 +73,11 @@ class Fpe:
         return made
 
     def _run(self, items: Sequence[str], contexts: Contexts, way: "_Way") -> Outcome:
+        if len(items) == 1 and isinstance(items, list):  # a single call
+            try:
+                return Outcome([way.one(items[0], tweak(context_at(contexts, 0)))])
+            except ItemError as error:
+                return Outcome([None], {0: error})
         outcome = Outcome.to(items)
         columns = self.format.columns
         left: Sequence[int] = range(len(items))
