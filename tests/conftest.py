@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, settings
 from tests.support.service import Service
 
 # Machines that run the tests are small and busy: time says nothing about a property.
-settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "default", deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile("long", settings.get_profile("default"), max_examples=10_000)
 settings.load_profile("default")
 
