@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
+from tests.support.components import missing, need_program
 from vault.audit.checkpoint import FILE, Checkpoints
 from vault.audit.entry import Disclosure, Receipt
 from vault.audit.writer import RecordWriter
@@ -65,10 +64,9 @@ def small_disk(at: Path, size: str = "64k") -> Iterator[Path]:
 
 
 def mount(*arguments: str) -> None:
-    """`mount ARGUMENTS`, or a skip that says why."""
-    try:
-        done = subprocess.run(["mount", *arguments], check=False, capture_output=True, text=True)
-    except FileNotFoundError:
-        pytest.skip("the program mount is missing")
+    """`mount ARGUMENTS`; where it is not permitted a skip that says so, or a failure where
+    nothing may be skipped."""
+    command = [need_program("mount"), *arguments]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
-        pytest.skip(f"mounting is not permitted here: {done.stderr.strip()}")
+        missing(f"mounting is not permitted here: {done.stderr.strip()}")

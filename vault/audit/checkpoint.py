@@ -108,23 +108,28 @@ class Checkpoints:
         self._path = folder / FILE
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
         self.public_key = self._key.public_key()
+        self._number = 0
+        """The highest one seen: they are never begun anew under a running service."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._publish()
 
     def last(self) -> Checkpoint | None:
         """The newest whole checkpoint; None while there is none.
 
-        Raises SetUpError where it was not signed by this key, OSError.
+        Raises SetUpError where it was not signed by this key, OSError (also where the folder
+        is another one, or an older one, than it was).
         """
         line = last_line(self._path)
-        if line is None:
-            return None
-        checkpoint = read_line(line, self.public_key)
-        if checkpoint is None:
+        checkpoint = read_line(line, self.public_key) if line is not None else None
+        if line is not None and checkpoint is None:
             raise SetUpError(
                 "the last checkpoint of the record is not signed by this keyset: "
                 "put the right keyset back, or run `jeton audit verify`"
             )
+        number = checkpoint.number if checkpoint is not None else 0
+        if number < self._number:
+            raise OSError("the last checkpoints of the record are gone")
+        self._number = number
         return checkpoint
 
     def write(
@@ -158,6 +163,7 @@ class Checkpoints:
                 boot=boot_id(),
             )
             self._append(self._sign(checkpoint))
+            self._number = checkpoint.number
             return checkpoint
 
     def _sign(self, checkpoint: Checkpoint) -> bytes:
