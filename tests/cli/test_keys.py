@@ -96,6 +96,16 @@ def test_the_primary_is_neither_destroyed_nor_disabled(jeton: Jeton) -> None:
     assert states(jeton) == ["primary"]
 
 
+def test_a_version_that_is_not_there_yet_is_pinned_before_it_is_made(jeton: Jeton) -> None:
+    unpin(jeton, 2)
+    refused = jeton("tokenise", "digits", "-", client="intake", stdin="123456\n")
+    assert refused.exit_code == 2
+    assert "transformations.digits.key_version: the keyset has versions 1 to 1" in refused.stderr
+    jeton.done("keys", "rotate")
+    assert [version["pinned_by"] for version in listed(jeton)["versions"]] == [[], ["digits"]]
+    jeton.done("tokenise", "digits", "-", client="intake", stdin="123456\n")
+
+
 @pytest.mark.parametrize("answer", ["n\n", "\n", ""])
 def test_destroy_asks(jeton: Jeton, answer: str) -> None:
     jeton.done("keys", "rotate")

@@ -21,11 +21,12 @@ from tests.support.values import (
     special_nirs,
     unknown_month_nirs,
 )
+from vault.config import Settings
 from vault.config import Transformation as Configured
 from vault.crypto.keyset import Keyset, new_keyset
 from vault.engine.fpe import VECTOR_FROM
-from vault.engine.transformation import Transformation
-from vault.errors import Refusal
+from vault.engine.transformation import Transformation, compile_transformations
+from vault.errors import Refusal, SetUpError
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 KEYSET = new_keyset(NOW)
@@ -206,6 +207,16 @@ def test_unusable_keys_stop_the_transformation() -> None:
     with pytest.raises(Refusal) as caught:
         made(Configured("digits"), gone).tokenise(["123456"], None)
     assert caught.value.code == "keys_unavailable"
+
+
+@pytest.mark.parametrize(("version", "words"), [(1, "is destroyed"), (3, "versions 1 to 2, not 3")])
+def test_a_pinned_version_that_makes_no_token_starts_nothing(version: int, words: str) -> None:
+    keyset = KEYSET.rotate(NOW).destroy(1)
+    slots = Configured("fr-nir", key_version=version)
+    pinned = Configured("digits", key_version=version)
+    compile_transformations(Settings(transformations={"fr-nir": slots}), keyset)
+    with pytest.raises(SetUpError, match=f"transformations.digits.key_version: .*{words}"):
+        compile_transformations(Settings(transformations={"digits": pinned}), keyset)
 
 
 @given(nirs_in_any_form)

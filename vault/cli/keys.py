@@ -14,11 +14,10 @@ from vault.cli.files import edit, write_new
 from vault.cli.group import Group, examples
 from vault.cli.options import config_option, json_option
 from vault.cli.screen import note, print_json, table
-from vault.config import Settings, load, read
+from vault.config import Settings, format_of, load, read
 from vault.crypto import keyset_file
 from vault.crypto.kek import Kek, new_kek_text, open_kek
 from vault.crypto.keyset import Keyset
-from vault.engine.transformation import compile_transformations
 from vault.errors import SetUpError
 
 AFTER: Final = (
@@ -50,8 +49,11 @@ class Keys:
     def pinning(self, version: int) -> list[str]:
         """The transformations whose tokens are all of this version: their formats have no room
         to say of which one they are."""
-        compiled = compile_transformations(self.settings, self.keyset)
-        return [name for name, one in compiled.items() if one.pinned == version]
+        return [
+            name
+            for name, one in self.settings.transformations.items()
+            if one.key_version == version and format_of(one).slots < self.keyset.slots
+        ]
 
 
 @click.group(

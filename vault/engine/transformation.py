@@ -5,12 +5,12 @@ from collections.abc import Callable, Sequence
 
 from vault.config import Settings, format_of
 from vault.config import Transformation as Configured
-from vault.crypto.keyset import Keyset
+from vault.crypto.keyset import Keyset, KeyState
 from vault.engine.column import Coded
 from vault.engine.context import Contexts, lacking
 from vault.engine.fpe import Fpe
 from vault.engine.outcome import Outcome
-from vault.errors import ContextRequired
+from vault.errors import ContextRequired, SetUpError
 from vault.formats.base import ContextRule, Format
 
 SAMPLE = 64
@@ -96,8 +96,19 @@ def _spread(items: Sequence[str], distinct: Sequence[str], once: Outcome) -> Out
 
 
 def compile_transformations(settings: Settings, keyset: Keyset) -> dict[str, Transformation]:
-    """Every configured transformation by name. Raises SetUpError for a bad combination."""
-    return {
+    """Every configured transformation by name. Raises SetUpError for a bad combination, and for
+    a pinned key version that can make no token."""
+    compiled = {
         name: Transformation(name, configured, keyset)
         for name, configured in settings.transformations.items()
     }
+    states = {one.version: one.state for one in keyset.versions}
+    for name, one in compiled.items():
+        if one.pinned is None:
+            continue
+        at = f"transformations.{name}.key_version"
+        if one.pinned not in states:
+            raise SetUpError(f"{at}: the keyset has versions 1 to {len(states)}, not {one.pinned}")
+        if states[one.pinned] is KeyState.DESTROYED:
+            raise SetUpError(f"{at}: version {one.pinned} is destroyed; name one that is not")
+    return compiled
