@@ -200,3 +200,24 @@ async def test_segments_that_vanish_unannounced_are_found(house: House) -> None:
     shutil.rmtree(house.folder / "kept", ignore_errors=True)
     segments(house.settings.folder / "w0")[0].unlink()
     assert "missing_segment" in {finding.code for finding in verified(house).findings}
+
+
+async def test_retention_that_failed_is_tried_again_soon(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.audit = {"retention_days": 30}
+    async with house.ledger() as (ledger, _):
+        await house.reveal(ledger)
+    house.now += 40 * DAY
+    async with house.ledger() as (ledger, _):
+        with monkeypatch.context() as patched:
+
+            def away(*_: object) -> None:
+                raise OSError(errno.EIO, "Input/output error")
+
+            patched.setattr("vault.ledger.maintenance.expired", away)
+            await ledger.maintenance.tick()
+        assert house.recorded(Disclosure)
+        house.now += 1
+        await ledger.maintenance.tick()
+    assert not house.recorded(Disclosure)

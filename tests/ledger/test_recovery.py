@@ -228,6 +228,28 @@ async def test_a_repeated_request_is_charged_again_once_with_the_store(
         assert await left(house, ledger) == 4
 
 
+@pytest.mark.usefixtures("crashed")
+async def test_of_locks_by_several_workers_the_last_counts(house: House) -> None:
+    async with house.ledger() as (one, _), house.ledger() as (two, _):
+        await one.lock("portal", None, "honeytoken")
+        await two.lock("intake", None, "honeytoken")
+        older = stored(house, "older.db")
+        for unlocks, locks in ((two, one), (one, two)):
+            for name in ("portal", "intake"):
+                house.now += 1
+                await unlocks.unlock(name, None)
+                house.now += 1
+                await locks.lock(name, None, "again")
+        house.now += 1
+        await one.unlock("intake", None)
+    put_back(house, older)
+    for _ in range(2):
+        async with house.ledger() as (ledger, _):
+            with pytest.raises(Refusal, match="locked"):
+                await house.reveal(ledger, principal="portal")
+            await house.reveal(ledger, principal="intake")
+
+
 async def test_a_line_that_is_no_entry_does_not_start(house: House) -> None:
     """An older segment was edited: it is met where the store lost what stands there."""
     async with house.ledger() as (ledger, _):

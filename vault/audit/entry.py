@@ -4,6 +4,7 @@ Persons are keyed pseudonyms; no entry has a field that could hold a value, a to
 context. Times are ISO 8601 in UTC with microseconds, so that text order is time order.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -115,6 +116,9 @@ def seconds(time: str) -> float:
     return datetime.fromisoformat(time).timestamp()
 
 
+_SEQUENCE = re.compile(r"[0-9]{1,18}")
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """What a caller may keep as evidence that its reveal stands in the record."""
@@ -131,6 +135,6 @@ class Receipt:
     def parse(cls, text: str) -> Self:
         """Raises ValueError where the text is no receipt."""
         writer, sequence, digest = text.strip().split(".")
-        if len(bytes.fromhex(digest)) != 32 or not sequence.isdecimal():
+        if len(bytes.fromhex(digest)) != 32 or not _SEQUENCE.fullmatch(sequence):
             raise ValueError("a receipt reads <writer>.<sequence>.<64 hex digits>")
         return cls(writer, int(sequence), digest)

@@ -23,7 +23,7 @@ from vault.errors import Refusal
 from vault.ledger.aggregates import Aggregates
 from vault.ledger.committer import Committer, Tell
 from vault.ledger.lease import Leases
-from vault.ledger.replay import Chain, ChargeOf, replay
+from vault.ledger.replay import Chain, ChargeOf, replay, replay_locks
 from vault.store.base import Mark, State, Store
 
 TICK_SECONDS = 1.0
@@ -176,20 +176,20 @@ class Maintenance:
         # Each worker counts its own chain's charges again; those of dead ones wait for a start.
         record = parts.record
         chain = Chain(parts.settings.folder / record.name, record.tail, known)
+        await replay_locks(parts.store, [chain])
         await replay(parts.store, chain, parts.charge_of, parts.clock())
 
     async def _retain(self) -> None:
         parts, now = self._parts, self._parts.clock()
         if 0 <= now - self._retained_at < DAY:
             return
-        self._retained_at = now
         lock = FileLock.take(parts.settings.folder / "retention.lock")
-        if lock is None:
-            return
-        try:
-            await self.drop_expired(now - parts.settings.retention_days * DAY)
-        finally:
-            lock.release()
+        if lock is not None:
+            try:
+                await self.drop_expired(now - parts.settings.retention_days * DAY)
+            finally:
+                lock.release()
+        self._retained_at = now
 
     async def drop_expired(self, before: float) -> None:
         """Drop whole segments that ended before that time: noted, then signed, then gone."""

@@ -24,7 +24,7 @@ from vault.config import Audit
 from vault.errors import SetUpError
 from vault.ledger.committer import Tell, tell_nobody
 from vault.ledger.ledger import Ledger
-from vault.ledger.replay import Chain, ChargeOf, replay
+from vault.ledger.replay import Chain, ChargeOf, replay, replay_locks
 from vault.store.base import Mark, State, Store
 
 CRASH_SECONDS = 600
@@ -122,6 +122,7 @@ async def _recover(
         for chain in found.chains
         if chain.repaired
     ]
+    await replay_locks(store, found.chains)
     for chain in found.chains:
         replayed = await replay(store, chain, charge_of, now)
         if replayed:

@@ -1,7 +1,7 @@
 """Counts again what the store has lost: the record is the write-ahead log of the counters."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -73,21 +73,26 @@ class Chain:
 
 async def replay(store: Store, chain: Chain, charge_of: ChargeOf, now: float) -> int:
     """Do again what the store has lost and what still counts; returns how many charges."""
-    if chain.mark is not None and chain.mark.charged > chain.tail.sequence:
-        await store.replay(chain.path.name, (), chain.tail.sequence)
-    await _replay_locks(store, chain)
     since, count = now - DAY, 0
     lost = chain.lost(since)
     while part := await asyncio.to_thread(lambda: list(islice(lost, CHUNK))):
         charges = [again for again in (_again(each, charge_of, since) for each in part) if again]
         await store.replay(chain.path.name, charges, part[-1].seq)
         count += len(charges)
+    await store.replay(chain.path.name, (), chain.tail.sequence)  # it has all of it now
     return count
 
 
-async def _replay_locks(store: Store, chain: Chain) -> None:
+async def replay_locks(store: Store, chains: Sequence[Chain]) -> None:
+    """Lock and unlock again as the store has lost it, whichever worker did it: the last counts.
+
+    To be done before `replay`, after which nothing of a chain is lost.
+    """
+    found = await asyncio.to_thread(
+        lambda: [event for chain in chains for event in chain.lost_locks()]
+    )
     last: dict[tuple[str, str | None], Event] = {}
-    for event in await asyncio.to_thread(lambda: list(chain.lost_locks())):
+    for event in sorted(found, key=lambda event: event.time):
         end_user = event.detail.get("end_user")
         key = str(event.detail.get("principal")), None if end_user is None else str(end_user)
         last[key] = event
