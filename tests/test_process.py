@@ -1,6 +1,7 @@
 """A serving process: what becomes of a reload."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,9 +15,9 @@ from vault.process import Process
 
 async def test_a_file_that_cannot_be_read_is_a_reload_that_failed(tmp_path: Path) -> None:
     config = create(tmp_path / "data").config
-    process = Process(config, load(config, {}))
+    process, read = Process(load(config, {})), partial(load, config, {})
     with pytest.raises(SetUpError, match="still starting"):
-        await process.reload()
+        await process.reload(read)
     told: asyncio.Queue[Message] = asyncio.Queue()
     ending = asyncio.Event()
     asked = iter((asyncio.sleep(0), ending.wait()))
@@ -30,9 +31,9 @@ async def test_a_file_that_cannot_be_read_is_a_reload_that_failed(tmp_path: Path
     right = config.read_text()
     config.write_text("[nonsense")
     with pytest.raises(SetUpError):
-        await process.reload()
+        await process.reload(read)
     config.write_text(right)
-    await process.reload()
+    await process.reload(read)
     vault = process._vault
     assert vault is not None
     page = vault.render_metrics()[0].decode()

@@ -1,14 +1,14 @@
 """Where the parts are put together: settings in, a running vault out.
 
-`Vault` is everything that one configuration says. Store, record and metrics outlive it: a
-reload makes a new `Vault` over the same ones and puts it in the old one's place, whole.
+`Vault` is everything that one configuration says. Store, record, metrics and threads outlive
+it: a reload makes a new `Vault` over the same ones and puts it in the old one's place, whole.
 """
 
 import asyncio
 import hmac
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,18 +93,20 @@ class Rules:
 class Vault:
     """A running vault under one configuration: the door that the web opens."""
 
-    def __init__(self, rules: Rules, ledger: Ledger, store: Store, metrics: Metrics) -> None:
+    def __init__(
+        self, rules: Rules, ledger: Ledger, store: Store, metrics: Metrics, pool: Executor
+    ) -> None:
         self.rules = rules
         self.ledger = ledger
         self.store = store
         self.metrics = metrics
         self.development = rules.settings.development
-        self.pool = ThreadPoolExecutor(POOL, "batch")
+        self.pool = pool
         key = rules.keyset.derive_root("fingerprint").reveal(KeyAccess())
         self._fingerprint = hmac.new(key, digestmod="sha256")
         self._identities = rules.identities
         self.service = Service(
-            rules.transformations, rules.access, ledger, rules.persons, metrics, self.pool
+            rules.transformations, rules.access, ledger, rules.persons, metrics, pool
         )
 
     def authenticate(self, authorization: str | None, source: str) -> Principal:
@@ -178,7 +180,7 @@ class Vault:
         rules.keyset.refuse_older_than(known)
         self.ledger.renew(rules.keyset.generation, rules.charge_of)
         _tell_names_of(settings, self.metrics)
-        return Vault(rules, self.ledger, self.store, self.metrics)
+        return Vault(rules, self.ledger, self.store, self.metrics, self.pool)
 
 
 def _described(
@@ -237,6 +239,5 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
         )
         stack.push_async_callback(ledger.close)
         await ledger.start()
-        vault = Vault(rules, ledger, store, metrics)
-        stack.callback(vault.pool.shutdown)
-        yield vault
+        pool = stack.enter_context(ThreadPoolExecutor(POOL, "batch"))
+        yield Vault(rules, ledger, store, metrics, pool)
