@@ -190,6 +190,25 @@ def test_a_damaged_keyset_is_said(jeton: Jeton) -> None:
     assert "backup" in result.stderr
 
 
+def test_nothing_grows_out_of_an_older_keyset_than_was_served(jeton: Jeton) -> None:
+    keyset = jeton.folder / "keyset.json"
+    older = keyset.read_bytes()
+    jeton.done("keys", "rotate")
+    tokenised(jeton)
+    keyset.write_bytes(older)
+    for verb in (
+        ["rotate"],
+        ["disable", "1"],
+        ["destroy", "1", "--yes"],
+        ["rewrap", "--to", "env:X"],
+    ):
+        refused = jeton("keys", *verb)
+        assert refused.exit_code == 2
+        assert "restore the newest" in refused.stderr
+    assert keyset.read_bytes() == older
+    assert listed(jeton)["generation"] == 1  # to look is free
+
+
 def test_no_key_is_ever_printed(jeton: Jeton) -> None:
     secret = (jeton.folder / "kek.key").read_text().strip()
     said = [jeton("keys", *verb).output for verb in (["list"], ["rotate"], ["list", "--json"])]

@@ -4,9 +4,8 @@ import asyncio
 import dataclasses
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
 
 import click
 import msgspec
@@ -18,16 +17,14 @@ from vault.audit.findings import Report
 from vault.audit.group import Tail
 from vault.audit.reading import Selection, entries, write_csv, write_jsonl
 from vault.audit.verify import verify as verify_record
+from vault.cli import stored
 from vault.cli.failure import Wrong
 from vault.cli.group import Group, examples
 from vault.cli.options import config_option, json_option, moment
 from vault.cli.screen import note, print_json
 from vault.config import Settings, load
 from vault.errors import SetUpError
-from vault.store import open_store
 from vault.telemetry import Names, install
-
-SQLITE: Final = "sqlite:"
 
 
 def receipt(text: str) -> Receipt:
@@ -102,11 +99,13 @@ def verify(
     elsewhere = [line for file in checkpoints for line in file.read_bytes().splitlines(True)]
     if not settings.audit.folder.is_dir():
         raise SetUpError(f"there is no record at {settings.audit.folder}")
-    marks: Mapping[str, Tail] = {}
-    if _has_store(settings.store.url):
-        marks = asyncio.run(_marks(settings))
-    else:
+    state = stored.state(settings)
+    if state is None:
         note("The store is not there: the record is not held against its marks.")
+    elif state.halted is not None:
+        note(f"Reveals are stopped ({state.halted}): see `jeton audit accept`.")
+    known = {} if state is None else state.marks
+    marks = {writer: Tail(mark.durable, mark.digest) for writer, mark in known.items()}
     report = verify_record(
         settings.audit.folder,
         key,
@@ -119,23 +118,6 @@ def verify(
     else:
         _show(report)
     return 0 if report.clean else 1
-
-
-def _has_store(url: str) -> bool:
-    """Whether it can be asked without being made."""
-    return not url.startswith(SQLITE) or Path(url.removeprefix(SQLITE)).exists()
-
-
-async def _marks(settings: Settings) -> Mapping[str, Tail]:
-    """What the store knows of the chains."""
-    store = open_store(settings.store.url, settings.keys.keyset.parent)
-    try:
-        state = await store.state()
-    finally:
-        await store.close()
-    if state.halted is not None:
-        note(f"Reveals are stopped ({state.halted}): see `jeton audit accept`.")
-    return {writer: Tail(mark.durable, mark.digest) for writer, mark in state.marks.items()}
 
 
 def _described(report: Report) -> dict[str, object]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 import click
 import tomlkit
 
+from vault.cli import stored
 from vault.cli.files import edit, write_new
 from vault.cli.group import Group, examples
 from vault.cli.options import config_option, json_option
@@ -41,6 +42,15 @@ class Keys:
         settings = load(config, os.environ)
         kek = open_kek(settings.keys.kek, settings.keys.keyset.parent)
         return cls(settings, keyset_file.load(settings.keys.keyset, kek), kek)
+
+    @classmethod
+    def open_to_change(cls, config: Path) -> "Keys":
+        """Raises SetUpError, also for a keyset that is older than one that was served: what
+        grows out of it would soon be taken for the newest, with other keys."""
+        opened = cls.open(config)
+        known = stored.state(opened.settings)
+        opened.keyset.refuse_older_than(0 if known is None else known.generation)
+        return opened
 
     def save(self, keyset: Keyset) -> None:
         """Raises SetUpError."""
@@ -118,7 +128,7 @@ def rotate(config: Path) -> None:
     Refused while the slot of the new version is held by one that is not destroyed: its old
     tokens would open as other people.
     """
-    opened = Keys.open(config)
+    opened = Keys.open_to_change(config)
     before = opened.keyset.primary.version
     rotated = opened.keyset.rotate(datetime.now(UTC))
     opened.save(rotated)
@@ -192,7 +202,7 @@ def rewrap(spec: str, config: Path) -> None:
     fresh key; paths are relative to the configuration. If somebody may have had the keyset AND
     its old KEK, this does not help: rotate, re-tokenise, destroy.
     """
-    opened = Keys.open(config)
+    opened = Keys.open_to_change(config)
     folder = config.absolute().parent
     kind, _, rest = spec.partition(":")
     made = kind == "file" and rest != "" and not (folder / rest).exists()
@@ -226,7 +236,7 @@ def _move(
     *,
     pinned_refuse: bool = False,
 ) -> None:
-    opened = Keys.open(config)
+    opened = Keys.open_to_change(config)
     pinned = opened.pinning(version)
     if pinned and pinned_refuse:
         raise SetUpError(
