@@ -109,6 +109,13 @@ def test_no_text_that_failed_is_left_in_the_matrix() -> None:
     assert not outcome.texts.cells[1::2].any()
 
 
+def test_the_errors_of_a_batch_keep_no_frames() -> None:
+    for batch in (["x"] * 20, rows_of(["185012A00401009"] * 20)):
+        outcome = NIR.tokenise(batch, None)
+        assert all(error.__traceback__ is None for error in outcome.errors.values())
+        assert len(outcome.errors) == len(batch)
+
+
 @given(st.lists(st.text("ab\n", min_size=2, max_size=2), min_size=1))
 def test_rows_are_a_sequence_of_texts(texts: list[str]) -> None:
     rows = rows_of(texts)

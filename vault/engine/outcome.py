@@ -75,6 +75,7 @@ class Outcome:
 
     def fail(self, index: int, error: ItemError) -> None:
         self.put(index, None)
+        error.__traceback__ = None  # it keeps whole frames, values and all
         self.errors[index] = error
 
     def spread(self, codes: Codes) -> "Outcome":
