@@ -74,10 +74,12 @@ class Fpe:
 
     def _run(self, items: Sequence[str], contexts: Contexts, way: "_Way") -> Outcome:
         if len(items) == 1 and isinstance(items, list):  # a single call
+            outcome = Outcome([None])
             try:
-                return Outcome([way.one(items[0], tweak(context_at(contexts, 0)))])
+                outcome.texts = [way.one(items[0], tweak(context_at(contexts, 0)))]
             except ItemError as error:
-                return Outcome([None], {0: error})
+                outcome.fail(0, error)
+            return outcome
         outcome = Outcome.to(items)
         columns = self.format.columns
         left: Sequence[int] = range(len(items))
