@@ -5,6 +5,7 @@ elsewhere (the last checkpoint, or receipts), as the module's promise says.
 """
 
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -234,6 +235,19 @@ def test_findings_do_not_fill_the_memory(kept: Kept, copy: Path) -> None:
     report = kept.verify(copy)
     assert len(report.findings) == 1_000
     assert report.more > 0
+
+
+def test_the_page_promises_what_the_verifier_does_in_the_same_words() -> None:
+    module = sys.modules[verify.__module__].__doc__ or ""
+    page = _plain((Path(__file__).parents[2] / "docs" / "record.md").read_text("utf-8"))
+    promises = _plain(module[: module.index("Files are read")]).split(" - ")[1:]
+    assert len(promises) == 6
+    for promise in promises:
+        assert promise.partition(" What cannot")[0].partition(" A tail")[0] in page
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("*", "").split())
 
 
 Damage = Callable[[bytes, int, int], bytes]

@@ -1,16 +1,26 @@
 """Walks the whole record and names every place where it is not what was written.
 
-What can be found, and with what:
+What is found, and with what:
 
-- with the record alone: any edit, deletion, swap or insertion *inside* it, because each group
-  carries the hash of all before it; a missing segment, a bad signature, a gap;
-- with its checkpoints (signed by a key that is not in the folder): also a chain that was cut
-  at its end, rewritten from some place on, or removed, up to the last checkpoint;
-- with a checkpoint, receipt or store mark *held elsewhere*: the same up to that one, even
-  against somebody who also holds the signing key and rewrote every checkpoint here.
+- with the record alone: an entry edited, deleted, swapped or inserted, because each group
+  carries the hash of all before it, unless all later hashes of its chain are made anew; a
+  segment missing in the middle, a bad signature, a checkpoint skipped;
+- with the checkpoints in its folder, whose signing key is not there: also a chain made anew from
+  some place on, cut at its end, or removed, up to the last checkpoint that is still there;
+- with a checkpoint, receipt or store mark held elsewhere: all of that up to that one, even where
+  the checkpoints were cut too, an older state of the whole folder was put back, or somebody who
+  has the signing key wrote every checkpoint anew.
 
-What cannot be found: a change behind the last checkpoint, receipt and mark that is held where
-the attacker cannot reach it. A tail without seal is no finding: it was never answered.
+What cannot be found:
+
+- a change behind the last checkpoint, receipt or mark that is held where the attacker cannot
+  reach it: entries edited, removed or added there, or a chain that none of them knows;
+- with nothing held elsewhere, an older state of the whole folder; or another record altogether,
+  by somebody who has the signing key;
+- which entries retention has dropped too early, where somebody who has the signing key signed
+  that it did: receipts of dropped entries are not looked at.
+
+A tail without a seal is no finding: no answer left for it.
 
 Files are read line by line and never held: memory stays flat however long the record is.
 """
