@@ -106,7 +106,7 @@ def test_a_version_that_is_not_there_yet_is_pinned_before_it_is_made(jeton: Jeto
     jeton.done("tokenise", "digits", "-", client="intake", stdin="123456\n")
 
 
-@pytest.mark.parametrize("answer", ["n\n", "\n", ""])
+@pytest.mark.parametrize("answer", ["n\n", "\n"])
 def test_destroy_asks(jeton: Jeton, answer: str) -> None:
     jeton.done("keys", "rotate")
     unpin(jeton, 2)
@@ -116,6 +116,13 @@ def test_destroy_asks(jeton: Jeton, answer: str) -> None:
     assert "nothing is changed" in result.stderr
     assert states(jeton) == ["enabled", "primary"]
     assert jeton("keys", "destroy", "1", stdin="y\n").exit_code == 0
+    assert states(jeton) == ["destroyed", "primary"]
+
+
+def test_destroy_has_nobody_to_ask_in_a_script(jeton: Jeton) -> None:
+    jeton.done("keys", "rotate")
+    unpin(jeton, 2)
+    jeton.done("keys", "destroy", "1", stdin="")
     assert states(jeton) == ["destroyed", "primary"]
 
 

@@ -218,3 +218,8 @@ def test_contexts_are_judged_as_over_http(jeton: Jeton, context: str) -> None:
     result = jeton("tokenise", "fr-nir", "-", "--context", context, client="intake")
     assert result.exit_code == 2
     assert "--context: a context is text in Unicode's normal form C" in result.stderr
+
+
+def test_what_is_piped_in_needs_no_dash(jeton: Jeton) -> None:
+    piped = jeton.done("tokenise", "fr-nir", client="intake", stdin=f"{VALUE}\n")
+    assert piped == jeton.done("tokenise", "fr-nir", "-", client="intake", stdin=f"{VALUE}\n")

@@ -63,8 +63,8 @@ async def _ask(config: Path, wish: Wish, items: Iterator[Item]) -> int:
     number, failed = 0, 0
     async with open_vault(settings) as vault:
         principal = vault.authenticate(authorization, SOURCE)
-        # Reading may wait for a pipe: the ledger's duties go on meanwhile.
-        while batch := await asyncio.to_thread(lambda: list(islice(items, most))):
+        # An empty batch is judged too. Reading may wait for a pipe: the ledger's duties go on.
+        while (batch := await asyncio.to_thread(lambda: list(islice(items, most)))) or not number:
             try:
                 results = await _perform(vault, principal, wish, batch)
             except Refusal:
@@ -73,6 +73,8 @@ async def _ask(config: Path, wish: Wish, items: Iterator[Item]) -> int:
                 raise
             failed += _print(results, number)
             number += len(batch)
+            if not batch:
+                break
     return 1 if failed else 0
 
 

@@ -35,7 +35,7 @@ from vault.errors import SetUpError
 )
 @json_option
 def check_config(config: Path, most: int | None, as_json: bool) -> None:
-    """Judge a configuration: who may do what, and what a thief of it would get.
+    """Judge a configuration: who may do what, and what a thief would get.
 
     Reads the file and the environment as `serve` does, without keys, store or record: for
     pipelines, before a change goes out. Exit code 2 where it could not be served, or where the

@@ -1,6 +1,7 @@
 """`jeton keys`: the keyset's versions and what wraps them."""
 
 import os
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -249,9 +250,10 @@ def _move(
 
 
 def _confirm(question: str) -> None:
+    """Ask whoever is there. In a script nobody is, and its command line is the answer."""
     try:
         agreed = click.confirm(question, err=True)
     except click.Abort:
-        agreed = False
+        agreed = not sys.stdin.isatty()
     if not agreed:
         raise SetUpError("not confirmed, nothing is changed (--yes does without asking)")

@@ -17,7 +17,11 @@ VERBS: dict[str, tuple[Verb, ...]] = {
     ),
     "To serve": (
         Verb("serve", "serve", "Answer over HTTP until told to stop."),
-        Verb("check-config", "check_config", "Judge a configuration and say who may do what."),
+        Verb(
+            "check-config",
+            "check_config",
+            "Judge a configuration: who may do what, and what a thief would get.",
+        ),
         Verb("clients", "clients", "Say who may do what: add, rotate, revoke, list."),
     ),
     "Values and tokens, here and now": (

@@ -68,6 +68,9 @@ def asking(function: F) -> F:
     return function
 
 
+STDIN = ("-",)
+
+
 @click.command(
     epilog=examples(
         "echo 284057512345672 | jeton tokenise fr-nir -",
@@ -76,14 +79,15 @@ def asking(function: F) -> F:
     )
 )
 @asking
-@click.argument("values", metavar="VALUE...|-", nargs=-1, required=True)
+@click.argument("values", metavar="[VALUE...|-]", nargs=-1)
 def tokenise(values: Sequence[str], **options: Any) -> int:
     """Turn values into tokens.
 
     With - values come from stdin, one a line, and a token goes out for each. A line that fails
     is an empty line on stdout, and its number and error on stderr.
     """
-    if values != ("-",):
+    values = _given(values)
+    if values != STDIN:
         note(SEEN)
     return _answer("tokenise", options, _items(values))
 
@@ -95,7 +99,7 @@ def tokenise(values: Sequence[str], **options: Any) -> int:
     )
 )
 @asking
-@click.argument("tokens", metavar="TOKEN...|-", nargs=-1, required=True)
+@click.argument("tokens", metavar="[TOKEN...|-]", nargs=-1)
 def detokenise(tokens: Sequence[str], **options: Any) -> int:
     """Turn tokens back into values, on the record.
 
@@ -103,24 +107,24 @@ def detokenise(tokens: Sequence[str], **options: Any) -> int:
     recorded before its value is printed. A line that fails is an empty line on stdout, and its
     number and error on stderr.
     """
-    return _answer("detokenise", options, _items(tokens))
+    return _answer("detokenise", options, _items(_given(tokens)))
 
 
 @click.command(epilog=examples("jeton mask fr-nir - --purpose display --on-behalf-of agent-17"))
 @asking
-@click.argument("tokens", metavar="TOKEN...|-", nargs=-1, required=True)
+@click.argument("tokens", metavar="[TOKEN...|-]", nargs=-1)
 def mask(tokens: Sequence[str], **options: Any) -> int:
     """Show a part of the values behind tokens, on the record.
 
     With - tokens come from stdin, one a line. A line that fails is an empty line on stdout, and
     its number and error on stderr.
     """
-    return _answer("mask", options, _items(tokens))
+    return _answer("mask", options, _items(_given(tokens)))
 
 
 @click.command(epilog=examples("jeton match fr-nir - --purpose display < pairs.tsv"))
 @asking
-@click.argument("pairs", metavar="TOKEN CANDIDATE...|-", nargs=-1, required=True)
+@click.argument("pairs", metavar="[TOKEN CANDIDATE...|-]", nargs=-1)
 def match(pairs: Sequence[str], **options: Any) -> int:
     """Say whether tokens stand for given values, on the record.
 
@@ -128,7 +132,8 @@ def match(pairs: Sequence[str], **options: Any) -> int:
     the candidate with a tab between them. A line that fails is an empty line on stdout, and its
     number and error on stderr.
     """
-    if pairs == ("-",):
+    pairs = _given(pairs)
+    if pairs == STDIN:
         return _answer("match", options, map(_pair, _lines()))
     _refuse_dash(pairs)
     if len(pairs) % 2:
@@ -142,13 +147,22 @@ def _context() -> click.Context:
     return click.get_current_context()
 
 
+def _given(arguments: Sequence[str]) -> Sequence[str]:
+    """What stands on the command line; where nothing does, what is piped in."""
+    if arguments:
+        return arguments
+    if sys.stdin.isatty():
+        raise Usage("say what is asked about, or - to type it line by line", _context())
+    return STDIN
+
+
 def _refuse_dash(arguments: Sequence[str]) -> None:
     if "-" in arguments:
         raise Usage("give either - or what is asked about, not both", _context())
 
 
 def _items(arguments: Sequence[str]) -> Iterator[Item]:
-    if arguments == ("-",):
+    if arguments == STDIN:
         return map(Item, _lines())
     _refuse_dash(arguments)
     return map(Item, arguments)
