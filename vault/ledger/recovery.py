@@ -168,6 +168,8 @@ def _look(
     for writer, mark in sorted(state.marks.items()):
         if writer not in present and mark.durable > 0:
             found.reasons.append(f"the record of {writer} is gone")
+    if last is None and (state.marks or any(chain.tail.sequence for chain in found.chains)):
+        found.reasons.append("the checkpoints of the record are gone")
     return found
 
 
