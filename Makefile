@@ -31,7 +31,7 @@ check: .venv/installed
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	.venv/bin/lint-imports
-	$(PYTEST) -m "not system and not breach and not slow"
+	$(PYTEST) --hypothesis-profile=quick -m "not system and not breach and not slow"
 
 docs: .venv/installed
 	$(RUN) sphinx -W --keep-going -q -b html docs docs/_build/html

@@ -1,6 +1,7 @@
 """KEKs from a file, the environment and a command; and what is said when they cannot be had."""
 
 import base64
+import shlex
 import sys
 from pathlib import Path
 
@@ -95,7 +96,7 @@ def test_refuses_what_is_not_32_bytes_in_base64(text: str, kek_file: Path) -> No
 
 def test_a_command_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kek_module, "COMMAND_SECONDS", 0.2)
-    line = f"command:{sys.executable} -c 'input(); import time; time.sleep(60)'"
+    line = f"command:{shlex.quote(sys.executable)} -c 'input(); import time; time.sleep(60)'"
     with pytest.raises(SetUpError, match="exit code"):  # its standard input is empty
         open_kek(line, tmp_path)
     with pytest.raises(SetUpError, match="more than"):

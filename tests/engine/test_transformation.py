@@ -110,7 +110,7 @@ def test_columns_and_items_agree(
     assert back.texts[: len(batch) - len(junk)] == batch[: len(batch) - len(junk)]
 
 
-@given(st.lists(st.tuples(ordinary_nirs, contexts), min_size=VECTOR_FROM, max_size=60))
+@given(st.lists(st.tuples(ordinary_nirs, contexts), min_size=VECTOR_FROM, max_size=24))
 def test_a_context_for_each_item(pairs: list[tuple[str, str | None]]) -> None:
     transformation = made(Configured("fr-nir"))
     values = [value for value, _ in pairs]

@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import jeton
 import pytest
+
+import jeton
 
 NIR = "284057512345672"
 CREDENTIAL = "jeton_intake_s3cret_abc"

@@ -4,10 +4,11 @@ import json
 import uuid
 from typing import Any
 
-import jeton
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+import jeton
 from jeton import protocol
 from jeton.protocol import DETOKENISE, MASK, MATCH, TOKENISE, Answer, ask
 

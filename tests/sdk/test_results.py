@@ -8,8 +8,9 @@ import sqlite3
 import subprocess
 import sys
 
-import jeton
 import pytest
+
+import jeton
 from jeton import InvalidValue, Items, Sensitive, Token
 
 NIR = "284057512345672"

@@ -1,8 +1,8 @@
 """The client against a real service, as shipped."""
 
-import jeton
 import pytest
 
+import jeton
 from tests.support.service import Service
 
 pytestmark = pytest.mark.system
