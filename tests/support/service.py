@@ -112,6 +112,12 @@ class Service:
 
     def start(self, workers: int = 1) -> "Service":
         """Start the process and wait until `/readyz` answers 200."""
+        self.launch(workers)
+        self._await_ready()
+        return self
+
+    def launch(self, workers: int = 1) -> None:
+        """Start the process, which may be where plain HTTP does not find it."""
         self.port = free_port()
         command = [*self.program, "serve", "--config", str(self.config), "--port", str(self.port)]
         command += ["--workers", str(workers)]
@@ -120,8 +126,6 @@ class Service:
             self.process = subprocess.Popen(
                 command, stdout=output, stderr=output, env=environment, start_new_session=True
             )
-        self._await_ready()
-        return self
 
     def _await_ready(self) -> None:
         assert self.process is not None

@@ -57,7 +57,7 @@ class Worker:
         is_silent = self.serves or self.trouble is not None
         return [self.process.sentinel] if is_silent else [self.process.sentinel, self.pipe]
 
-    def listen(self) -> None:
+    def _listen(self) -> None:
         """Take in what it has said."""
         if self.serves or self.trouble is not None or not self.pipe.poll():
             return
@@ -72,12 +72,14 @@ class Worker:
 
     def is_gone(self, patience: float) -> bool:
         """It is dead or will be at once: whoever does not serve after `patience` is killed."""
+        is_dead = not self.process.is_alive()
+        self._listen()  # to its last words too
         if not self.serves and self.trouble is None and self.age() >= patience:
             self.trouble = f"a worker did not serve within {patience:g} seconds"
         if self.trouble is not None:
             self.process.kill()
             self.process.join()
-        return not self.process.is_alive()
+        return is_dead or self.trouble is not None
 
     def _manner(self) -> str:
         code = self.process.exitcode

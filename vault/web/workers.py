@@ -51,9 +51,13 @@ class Workers:
         """When the next may be started in place of a dead one."""
         self._signals: list[int] = []
         self._wake_read, self._wake_write = os.pipe()
+        os.set_blocking(self._wake_write, False)
 
     def run(self) -> None:
         """Until SIGTERM or SIGINT. Raises SetUpError if the first workers do not start."""
+        # A handler only runs between two steps of the interpreter: one that came as `wait` was
+        # about to block would be seen at the next. What is written to this descriptor is not.
+        waker = signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
         before = {sig: signal.signal(sig, self._on_signal) for sig in HANDLED}
         try:
             self._workers = self._start(self._config)
@@ -70,6 +74,7 @@ class Workers:
             self._end(self._workers)
             for sig, handler in before.items():
                 signal.signal(sig, handler)
+            signal.set_wakeup_fd(waker)
             os.close(self._wake_read)
             os.close(self._wake_write)
 
@@ -89,7 +94,6 @@ class Workers:
         """Bury the dead, and start others in their place: at once for those that lasted, else
         after a pause that grows, so that a worker that cannot live costs little."""
         for worker in list(self._workers):
-            worker.listen()
             if not worker.is_gone(self._config.limits.startup_timeout):
                 continue
             self._workers.remove(worker)
@@ -146,7 +150,6 @@ class Workers:
         most = self._config.limits.startup_timeout
         while not self._is_ending():
             for worker in workers:
-                worker.listen()
                 if worker.is_gone(most):
                     return worker.trouble or "a worker ended as soon as it served"
             waiting = [worker for worker in workers if not worker.serves]
@@ -182,7 +185,6 @@ class Workers:
 
     def _on_signal(self, sig: int, _: FrameType | None) -> None:
         self._signals.append(sig)
-        os.write(self._wake_write, b"!")
 
 
 def _buried(worker: Worker) -> None:
