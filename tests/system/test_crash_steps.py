@@ -88,6 +88,7 @@ def test_a_crash_at_every_step(house: House) -> None:
         trigger.touch()
         reply = _ask(house, step, ids[step])
         assert reply is None or step == "answered", "no answer before its time"
+        early = step == "answered" and reply is None  # the request before was still on its way out
         answered(reply)
         assert service.process is not None
         assert service.process.wait(10) == CRASHED
@@ -100,7 +101,7 @@ def test_a_crash_at_every_step(house: House) -> None:
         for writer, entry in entries(service.folder / "audit")
         if isinstance(entry, Disclosure)
     ]
-    for step, expected in RECORDED.items():
+    for step, expected in (RECORDED | ({"answered": [False]} if early else {})).items():
         assert [twice for _, each, twice in recorded if each == ids[step]] == expected, step
     assert len(receipts) >= 2 * len(STEPS)
     assert {receipt.rpartition(".")[0] for receipt in receipts} <= {at for at, *_ in recorded}
