@@ -85,10 +85,10 @@ def test_a_crash_at_every_step(house: House) -> None:
         if before is not None:
             after_the_crash(before)
         answered(_ask(house, step, str(uuid.uuid4())))
+        service.get("livez")  # the loop has turned: nothing of the request before is left to die in
         trigger.touch()
         reply = _ask(house, step, ids[step])
         assert reply is None or step == "answered", "no answer before its time"
-        early = step == "answered" and reply is None  # the request before was still on its way out
         answered(reply)
         assert service.process is not None
         assert service.process.wait(10) == CRASHED
@@ -101,7 +101,7 @@ def test_a_crash_at_every_step(house: House) -> None:
         for writer, entry in entries(service.folder / "audit")
         if isinstance(entry, Disclosure)
     ]
-    for step, expected in (RECORDED | ({"answered": [False]} if early else {})).items():
+    for step, expected in RECORDED.items():
         assert [twice for _, each, twice in recorded if each == ids[step]] == expected, step
     assert len(receipts) >= 2 * len(STEPS)
     assert {receipt.rpartition(".")[0] for receipt in receipts} <= {at for at, *_ in recorded}
