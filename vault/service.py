@@ -104,6 +104,7 @@ class Service:
         if call.contexts is not None and transformation.context == "none":
             raise Refusal("malformed_request", "this transformation takes no context")
         try:
+            self._ledger.check_lock(call.principal, call.end_user)
             allowance = self._access.authorise(
                 call.principal, call.operation, call.transformation, call.purpose, call.end_user
             )
@@ -123,7 +124,8 @@ class Service:
     ) -> Answer:
         count = len(call.items)
         if not self._ledger.spend_now(allowance.limits, count):
-            await self._ledger.spend(allowance.limits, count)
+            charge = Charge(call.principal, call.end_user, count, allowance.limits)
+            await self._ledger.spend(charge)
         if count < OFF_LOOP:  # as `_compute`, without its price for a single value
             outcome = transformation.tokenise(call.items, call.contexts)
         else:

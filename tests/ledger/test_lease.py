@@ -10,7 +10,8 @@ import pytest
 from vault.config import DAY, HOUR
 from vault.errors import Refusal
 from vault.ledger.lease import IDLE_SECONDS, Leases, bucket_end
-from vault.store.base import Limit
+from vault.ledger.locks import Locks
+from vault.store.base import Charge, Limit
 from vault.store.sqlite import SqliteStore
 
 START = 1_800_000_000.0  # a bucket begins here
@@ -35,18 +36,18 @@ class Counted:
     """A store that counts how often it is asked, and can be away."""
 
     def __init__(self, store: SqliteStore) -> None:
-        self._store = store
+        self.inner = store
         self.asked = 0
         self.away = False
 
-    async def lease(self, limits: tuple[Limit, ...], items: int, share: int, now: float) -> int:
+    async def lease(self, charge: Charge, share: int, now: float) -> int:
         self._count()
         await asyncio.sleep(0)
-        return await self._store.lease(limits, items, share, now)
+        return await self.inner.lease(charge, share, now)
 
     async def give_back(self, limits: tuple[Limit, ...], items: int, leased_at: float) -> None:
         self._count()
-        await self._store.give_back(limits, items, leased_at)
+        await self.inner.give_back(limits, items, leased_at)
 
     def _count(self) -> None:
         self.asked += 1
@@ -68,7 +69,17 @@ def clock() -> Clock:
 
 @pytest.fixture
 def leases(store: Counted, clock: Clock) -> Leases:
-    return Leases(store, clock)  # type: ignore[arg-type]
+    return made(store, clock)
+
+
+def made(store: Counted, clock: Clock) -> Leases:
+    return Leases(store, Locks(store.inner), clock)  # type: ignore[arg-type]
+
+
+async def spend(
+    leases: Leases, limits: tuple[Limit, ...], items: int, end_user: str | None = None
+) -> None:
+    await leases.spend(Charge("intake", end_user, items, limits))
 
 
 async def spend_all(leases: Leases, limits: tuple[Limit, ...], items: int = 1) -> int:
@@ -86,7 +97,7 @@ class Exhausted(Exception):
 
 async def _spend(leases: Leases, limits: tuple[Limit, ...], items: int) -> None:
     try:
-        await leases.spend(limits, items)
+        await spend(leases, limits, items)
     except Refusal as refusal:
         raise (Exhausted if refusal.code == "budget_exhausted" else refusal) from refusal
 
@@ -102,7 +113,7 @@ async def test_busy_callers_seldom_ask_the_store(
 ) -> None:
     wide = limits(1_000_000)
     for _ in range(20_000):
-        await leases.spend(wide, 1)
+        await spend(leases, wide, 1)
         clock.now += 0.0001
     assert store.asked < 100
 
@@ -111,7 +122,7 @@ async def test_the_share_in_hand_is_spent_without_waiting(leases: Leases, clock:
     wide = limits(1_000_000)
     assert not leases.spend_now(wide, 1)
     for _ in range(10):
-        await leases.spend(wide, 1)
+        await spend(leases, wide, 1)
     assert leases.spend_now(wide, 1)
     assert not leases.spend_now(wide, 1_000_000)
     clock.now = bucket_end(wide, clock.now)
@@ -125,7 +136,7 @@ def test_nothing_limits_what_has_no_limits(leases: Leases) -> None:
 async def test_concurrent_spenders_share_exactly(leases: Leases) -> None:
     few = limits(1_000)
     answers = await asyncio.gather(
-        *(leases.spend(few, 1 + n % 4) for n in range(1_000)), return_exceptions=True
+        *(spend(leases, few, 1 + n % 4) for n in range(1_000)), return_exceptions=True
     )
     spent = sum(1 + n % 4 for n, answer in enumerate(answers) if answer is None)
     assert spent + await spend_all(leases, few) == 1_000
@@ -133,10 +144,10 @@ async def test_concurrent_spenders_share_exactly(leases: Leases) -> None:
 
 async def test_two_workers_never_spend_more_than_the_limit(store: Counted, clock: Clock) -> None:
     few = limits(3_000)
-    busy, other = (Leases(store, clock) for _ in range(2))  # type: ignore[arg-type]
+    busy, other = (made(store, clock) for _ in range(2))
     spent = 0
     for _ in range(40):
-        await other.spend(few, 1)
+        await spend(other, few, 1)
         spent += 1
     spent += await spend_all(busy, few)
     assert spent <= 3_000
@@ -156,7 +167,7 @@ async def test_no_window_holds_more_however_late_a_share_is_spent(
     for _ in range(2 * HOUR // 7):
         clock.now += 7
         try:
-            await leases.spend(few, 2)
+            await spend(leases, few, 2)
         except Refusal:
             continue
         spent.append((clock.now, 2))
@@ -168,7 +179,7 @@ async def test_no_window_holds_more_however_late_a_share_is_spent(
 async def test_idle_shares_are_given_back(leases: Leases, store: Counted, clock: Clock) -> None:
     few = limits(12_800)
     for _ in range(200):
-        await leases.spend(few, 1)
+        await spend(leases, few, 1)
         clock.now += 0.001
     clock.now += IDLE_SECONDS
     await leases.give_back_idle()
@@ -176,16 +187,42 @@ async def test_idle_shares_are_given_back(leases: Leases, store: Counted, clock:
     await leases.give_back_idle()
     clock.now += IDLE_SECONDS
     await leases.give_back_idle()
-    assert await spend_all(Leases(store, clock), few, 12_600) == 12_600  # type: ignore[arg-type]
+    assert await spend_all(made(store, clock), few, 12_600) == 12_600
+
+
+async def test_a_share_of_who_is_locked_is_given_back(
+    leases: Leases, store: Counted, clock: Clock
+) -> None:
+    few = limits(12_800)
+    for _ in range(50):
+        await spend(leases, few, 1)
+        clock.now += 0.001
+    assert leases.in_hand(few) > 0
+    await store.inner.lock("intake", None, "a drill")
+    await leases._locks.read()
+    with pytest.raises(Refusal, match="locked"):
+        await spend(leases, few, 1_000)
+    await leases.give_back_idle()
+    assert leases.in_hand(few) == 0
+    await store.inner.unlock("intake", None)
+    assert await spend_all(made(store, clock), few, 12_750) == 12_750
+
+
+async def test_the_store_refuses_an_end_user_who_is_locked(leases: Leases, store: Counted) -> None:
+    few = limits(12_800)
+    await store.inner.lock("intake", "u1", "a drill")
+    with pytest.raises(Refusal, match="locked"):
+        await spend(leases, few, 1, end_user="u1")
+    await spend(leases, few, 1, end_user="u2")
 
 
 async def test_closing_gives_everything_back(leases: Leases, store: Counted, clock: Clock) -> None:
     few = limits(12_800)
     for _ in range(200):
-        await leases.spend(few, 1)
+        await spend(leases, few, 1)
         clock.now += 0.001
     await leases.close()
-    assert await spend_all(Leases(store, clock), few, 12_600) == 12_600  # type: ignore[arg-type]
+    assert await spend_all(made(store, clock), few, 12_600) == 12_600
 
 
 async def test_with_the_store_away_only_what_is_leased_is_spent(
@@ -193,14 +230,14 @@ async def test_with_the_store_away_only_what_is_leased_is_spent(
 ) -> None:
     few = limits(12_800)
     for _ in range(50):
-        await leases.spend(few, 1)
+        await spend(leases, few, 1)
         clock.now += 0.001
     store.away = True
     in_hand = leases.in_hand(few)
     assert 1 < in_hand <= 100
     with pytest.raises(Refusal, match="store_unavailable"):
-        await leases.spend(few, in_hand + 1)
-    await leases.spend(few, in_hand - 1)
+        await spend(leases, few, in_hand + 1)
+    await spend(leases, few, in_hand - 1)
     clock.now += 60
     with pytest.raises(Refusal, match="store_unavailable"):
         await leases.give_back_idle()

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from vault.errors import Refusal
-from vault.store.base import Charge, Limit, Mark, Replay, Store, Verdict
+from vault.store.base import FREE_REPETITIONS, Charge, Limit, Mark, Replay, Store, Verdict
 
 OpenStore = Callable[[], Store]
 
@@ -36,10 +36,16 @@ def charge(items: int = 1, *people: int, limits: tuple[Limit, ...] = (HOUR,), **
     )
 
 
+async def lease(
+    store: Store, limits: tuple[Limit, ...], items: int, share: int, now: float, **who
+) -> int:
+    return await store.lease(charge(items, limits=limits, **who), share, now)
+
+
 async def left(store: Store, limit: Limit, now: float) -> int:
     """What a limit has left, found out by leasing all of it and giving it back."""
     try:
-        granted = await store.lease((limit,), 1, limit.ceiling, now)
+        granted = await lease(store, (limit,), 1, limit.ceiling, now)
     except Refusal as refusal:
         if refusal.code != "budget_exhausted":
             raise
@@ -174,6 +180,24 @@ class StoreContract:
         assert await self.decide(store, once, now=T0 + 599) == [Verdict(duplicate=True)]
         assert await left(store, HOUR, T0 + 599) == 3
 
+    async def test_after_so_many_repetitions_each_is_charged(self, store: Store) -> None:
+        once = charge(1, 1, request_id="a", fingerprint=b"x")
+        free = [Verdict(duplicate=True)] * FREE_REPETITIONS
+        assert await self.decide(store, once, *[once] * 10) == [Verdict(), *free[:10]]
+        assert await self.decide(store, *[once] * 6, now=T0 + 300) == free[10:]
+        assert await left(store, HOUR, T0 + 300) == 9
+        assert await self.decide(store, once, once, now=T0 + 599) == [Verdict(), Verdict()]
+        assert await left(store, HOUR, T0 + 599) == 7
+        assert await self.decide(store, once, once, now=T0 + 601) == [Verdict(), free[0]]
+
+    async def test_too_many_repetitions_are_refused_as_any_request(self, store: Store) -> None:
+        once = charge(10, request_id="a", fingerprint=b"x")
+        await self.decide(store, *[once] * (1 + FREE_REPETITIONS))
+        [refused] = await self.decide(store, once)
+        assert (refused.code, refused.limit) == ("budget_exhausted", "reveal.hour")
+        other = charge(1, request_id="a", fingerprint=b"y")
+        assert await self.decide(store, other) == [Verdict("request_id_reused")]
+
     async def test_another_fingerprint_is_refused(self, store: Store) -> None:
         one = charge(1, request_id="a", fingerprint=b"x")
         other = charge(1, request_id="a", fingerprint=b"y")
@@ -298,44 +322,58 @@ class StoreContract:
     # Leases
 
     async def test_a_lease_is_what_all_limits_have_left(self, store: Store) -> None:
-        assert await store.lease((HOUR, DAY), 1, 7, T0) == 7
-        assert await store.lease((HOUR, DAY), 2, 7, T0) == 3
+        assert await lease(store, (HOUR, DAY), 1, 7, T0) == 7
+        assert await lease(store, (HOUR, DAY), 2, 7, T0) == 3
         assert await left(store, DAY, T0) == 15
         with pytest.raises(Refusal) as refused:
-            await store.lease((DAY, HOUR), 1, 7, T0)
+            await lease(store, (DAY, HOUR), 1, 7, T0)
         assert (refused.value.code, refused.value.retry_after) == ("budget_exhausted", 3660)
         assert "reveal.hour" in refused.value.detail
         assert await left(store, DAY, T0) == 15
 
+    async def test_who_is_locked_leases_nothing(self, store: Store) -> None:
+        await store.lock("portal", "u1", "reason")
+        await store.lock("intake", None, "reason")
+        assert await store.locks() == {("portal", "u1"), ("intake", None)}
+        for locked in ({"end_user": "u1"}, {"principal": "intake"}):
+            with pytest.raises(Refusal) as refused:
+                await lease(store, (HOUR,), 1, 7, T0, **locked)
+            assert refused.value.code == "locked"
+        assert await lease(store, (HOUR,), 1, 10, T0, end_user="u2") == 10, "nothing was charged"
+        assert await store.unlock("portal", "u1")
+        assert await store.unlock("intake", None)
+        assert await store.locks() == frozenset()
+        assert await lease(store, (DAY,), 1, 7, T0, end_user="u1") == 7
+
     async def test_a_lease_is_refused_when_not_even_the_items_fit(self, store: Store) -> None:
-        await store.lease((HOUR,), 1, 8, T0)
+        await lease(store, (HOUR,), 1, 8, T0)
         with pytest.raises(Refusal) as refused:
-            await store.lease((HOUR,), 3, 8, T0)
+            await lease(store, (HOUR,), 3, 8, T0)
         assert refused.value.limit == "reveal.hour"
-        assert await store.lease((HOUR,), 2, 2, T0) == 2
+        assert await lease(store, (HOUR,), 2, 2, T0) == 2
 
     async def test_what_is_given_back_can_be_leased_again(self, store: Store) -> None:
-        assert await store.lease((HOUR, DAY), 1, 10, T0) == 10
+        assert await lease(store, (HOUR, DAY), 1, 10, T0) == 10
         await store.give_back((HOUR, DAY), 6, T0)
         assert await left(store, HOUR, T0 + 600) == 6
         assert await left(store, DAY, T0 + 600) == 21
 
     async def test_an_expired_lease_gives_nothing_back(self, store: Store) -> None:
-        await store.lease((HOUR,), 5, 5, T0)
-        await store.lease((HOUR,), 5, 5, T0 + 3600)
+        await lease(store, (HOUR,), 5, 5, T0)
+        await lease(store, (HOUR,), 5, 5, T0 + 3600)
         assert await left(store, HOUR, T0 + 3660) == 5
         await store.give_back((HOUR,), 5, T0)
         assert await left(store, HOUR, T0 + 3660) == 5
 
     async def test_more_than_was_leased_never_goes_below_zero(self, store: Store) -> None:
-        await store.lease((HOUR,), 3, 3, T0)
+        await lease(store, (HOUR,), 3, 3, T0)
         await store.give_back((HOUR,), 9, T0)
         verdicts = await self.decide(store, charge(10), charge(1))
         assert [verdict.code for verdict in verdicts] == [None, "budget_exhausted"]
 
     async def test_a_lease_by_a_slow_clock_comes_back_whole(self, store: Store) -> None:
         await self.decide(store, charge(1), now=T0 + 60)
-        assert await store.lease((HOUR,), 9, 9, T0 + 59.9) == 9
+        assert await lease(store, (HOUR,), 9, 9, T0 + 59.9) == 9
         await store.give_back((HOUR,), 9, T0 + 59.9)
         assert await left(store, HOUR, T0 + 60) == 9
 
@@ -352,6 +390,14 @@ class StoreContract:
         assert verdicts[0].duplicate
         assert [v.code for v in verdicts[1:]] == ["budget_exhausted", "budget_exhausted"]
         assert await left(store, HOUR, T0 + 3660) == 3
+
+    async def test_a_replay_has_as_many_free_repetitions(self, store: Store) -> None:
+        once = charge(1, request_id="a", fingerprint=b"x")
+        half, rest = FREE_REPETITIONS // 2, FREE_REPETITIONS - FREE_REPETITIONS // 2
+        await store.replay("w0", [Replay(T0, once)] * (1 + half), 1 + half)
+        await store.replay("w0", [Replay(T0, once)] * (rest + 2), 3 + FREE_REPETITIONS)
+        assert await left(store, HOUR, T0) == 10 - 3
+        assert await self.decide(store, once) == [Verdict()]
 
     async def test_a_replay_that_has_left_the_window_counts_nothing(self, store: Store) -> None:
         await self.decide(store, charge(1), now=T0 + 90000)

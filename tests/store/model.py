@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from vault.errors import Refusal
-from vault.store.base import BUCKETS, Charge, Limit, Mark, Store
+from vault.store.base import BUCKETS, FREE_REPETITIONS, Charge, Limit, Mark, Store
 
 MINUTE, TEN = 60, 600
 SHORT = Limit("a", "reveal.short", MINUTE, 6)
@@ -37,6 +37,11 @@ CHARGES = st.builds(
     request_id=st.sampled_from([None, None, "r1", "r2"]),
     fingerprint=st.sampled_from([b"f", b"g"]),
 )
+REPEATED = st.builds(
+    lambda charge, times: [replace(charge, request_id="r1", items=1)] * times,
+    CHARGES,
+    st.integers(8, 20),
+)
 STEPS = st.sampled_from([0.0, 0.25, 1.0, 3.0, 29.5, 59.0, 60.0, 61.0, 300.0, 601.0])
 
 
@@ -53,23 +58,30 @@ class Model:
 
     def __init__(self) -> None:
         self.spent: list[Spent] = []
-        self.requests: dict[tuple[str, str], tuple[bytes, float]] = {}
+        self.requests: dict[tuple[str, str], list[tuple[bytes, float]]] = {}
+        """Every time that an id was admitted since it was last forgotten."""
         self.locks: set[tuple[str, str | None]] = set()
 
     def decide(self, charge: Charge, now: float) -> str:
-        if {(charge.principal, None), (charge.principal, charge.end_user)} & self.locks:
+        if self.locked(charge):
             return "locked"
-        request = (charge.principal, charge.request_id or "")
-        fingerprint, at = self.requests.get(request, (b"", -1e9))
-        if charge.request_id and at > now - 600:
-            return "duplicate" if fingerprint == charge.fingerprint else "request_id_reused"
+        admitted = self.requests.setdefault((charge.principal, charge.request_id or ""), [])
+        if not charge.request_id or (admitted and admitted[0][1] <= now - 600):
+            admitted.clear()
+        if admitted and admitted[0][0] != charge.fingerprint:
+            return "request_id_reused"
+        if 1 <= len(admitted) <= FREE_REPETITIONS:
+            admitted.append((charge.fingerprint, now))
+            return "duplicate"
         if not self.fits(charge, now):
             return "budget_exhausted"
-        if charge.request_id:
-            self.requests[request] = (charge.fingerprint, now)
+        admitted.append((charge.fingerprint, now))
         self.spent += [Spent(now, limit, charge.items) for limit in charge.limits]
         self.spent += [Spent(now, limit, 0, charge.persons) for limit in charge.people]
         return "admitted"
+
+    def locked(self, charge: Charge) -> bool:
+        return bool({(charge.principal, None), (charge.principal, charge.end_user)} & self.locks)
 
     def fits(self, charge: Charge, now: float) -> bool:
         return all(self.items(limit, now) + charge.items <= limit.ceiling for limit in charge.limits
@@ -121,7 +133,7 @@ class StoreMachine(RuleBasedStateMachine):
         self.now += step
 
     @rule(
-        group=st.lists(CHARGES, min_size=1, max_size=6),
+        group=st.lists(CHARGES, min_size=1, max_size=6) | REPEATED,
         behind=st.sampled_from([0.0, 0.0, 0.5, 100.0]),
         which=st.integers(0, 1),
     )
@@ -159,19 +171,21 @@ class StoreMachine(RuleBasedStateMachine):
             assert self.model.fits(charge, self.now + wait)
             assert wait <= 1 or not self.model.fits(charge, self.now + wait - 1)
 
-    @rule(limits=LIMITS.filter(bool), items=st.integers(1, 4), share=st.integers(1, 12))
-    def lease(self, limits: tuple[Limit, ...], items: int, share: int) -> None:
-        room = self.model.room(limits, self.now)
-        if room < items:
+    @rule(charge=CHARGES.filter(lambda charge: charge.limits), share=st.integers(1, 12))
+    def lease(self, charge: Charge, share: int) -> None:
+        items, room = charge.items, self.model.room(charge.limits, self.now)
+        locked = self.model.locked(charge)
+        if locked or room < items:
             try:
-                self.runner.run(self.stores[0].lease(limits, items, share, self.now))
+                self.runner.run(self.stores[0].lease(charge, share, self.now))
             except Refusal as refusal:
-                assert refusal.code == "budget_exhausted"  # noqa: PT017 - no test function
+                expected = "locked" if locked else "budget_exhausted"
+                assert refusal.code == expected  # noqa: PT017 - no test function
                 return
-            raise AssertionError("a lease beyond the limit was granted")
-        granted = self.runner.run(self.stores[0].lease(limits, items, share, self.now))
+            raise AssertionError("a lease beyond the limit or a lock was granted")
+        granted = self.runner.run(self.stores[0].lease(charge, share, self.now))
         assert granted == max(items, min(share, room))
-        lease = [Spent(self.now, limit, granted) for limit in limits]
+        lease = [Spent(self.now, limit, granted) for limit in charge.limits]
         self.leases.append(lease)
         self.model.spent += lease
 
@@ -195,6 +209,7 @@ class StoreMachine(RuleBasedStateMachine):
         else:
             self.runner.run(self.stores[0].lock(*who, "reason"))
             self.model.locks.add(who)
+        assert self.runner.run(self.stores[1].locks()) == self.model.locks
 
     @invariant()
     def nothing_is_ever_overspent(self) -> None:

@@ -7,9 +7,11 @@ was charged is what its limit still lets through. In tests/breach/ others try to
 import asyncio
 import os
 import threading
+import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from vault.app import open_vault
 from vault.audit.entry import Disclosure
 from vault.audit.reading import entries
 from vault.config import load
+from vault.store.base import FREE_REPETITIONS
 
 pytestmark = pytest.mark.system
 
@@ -28,11 +31,22 @@ GRANTS = [
 ]
 LIMIT = 4
 LIMITS = {"reveal.hour": LIMIT, "match.hour": LIMIT}
-NAMES = ("twice", "racer", "rival", "changer", "refused", "locked", "restarted", "killed")
+NAMES = (
+    "twice",
+    "racer",
+    "rival",
+    "changer",
+    "refused",
+    "locked",
+    "restarted",
+    "killed",
+    "repeater",
+)
 CLIENTS: Clients = {
     **dict.fromkeys(NAMES, (GRANTS, LIMITS)),
     "neighbour": (GRANTS, LIMITS),
     "demoted": (["detokenise:fr-nir:care", "mask:fr-nir:audit"], LIMITS),
+    "halted": (["tokenise:fr-nir", "detokenise:fr-nir:care"], {}),
     "tokeniser": (["tokenise:fr-nir", "detokenise:fr-nir:care"], LIMITS),
 }
 
@@ -198,17 +212,26 @@ def test_a_refused_request_leaves_its_id_free(pair: Pair, request_id: str) -> No
     assert pair.left("refused") == LIMIT - 1
 
 
-def _lock(pair: Pair, *, end_user: str | None, locked: bool) -> None:
+def _lock(pair: Pair, client: str, *, end_user: str | None, locked: bool) -> None:
     """As an operator's command does: another process on the same folder."""
 
     async def change() -> None:
         async with open_vault(load(pair.house.service.config, os.environ)) as vault:
             if locked:
-                await vault.ledger.lock("locked", end_user, "a drill")
+                await vault.ledger.lock(client, end_user, "a drill")
             else:
-                assert await vault.ledger.unlock("locked", end_user)
+                assert await vault.ledger.unlock(client, end_user)
 
     asyncio.run(change())
+
+
+def _soon(ask: Callable[[], Reply], status: int) -> Reply:
+    """Services read the locks every second: the first answer of that status."""
+    deadline = time.monotonic() + 10
+    while (reply := ask()).status != status:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return reply
 
 
 @pytest.mark.parametrize("end_user", [None, "clerk"])
@@ -216,16 +239,41 @@ def test_a_lock_between_refuses_the_repetition(
     pair: Pair, request_id: str, end_user: str | None
 ) -> None:
     assert pair.ask("locked", request_id).status == 200
-    _lock(pair, end_user=end_user, locked=True)
+    _lock(pair, "locked", end_user=end_user, locked=True)
     for service in (0, 1):
         reply = pair.ask("locked", request_id, service=service)
         assert (reply.status, reply.body["code"]) == (403, "locked")
         unlocked = pair.ask("locked", None, end_user="clerk-2", service=service)
         assert _code(unlocked) == ("locked" if end_user is None else 200)
     assert pair.recorded(request_id) == [False]
-    _lock(pair, end_user=end_user, locked=False)
-    assert pair.ask("locked", request_id, service=1).status == 200
+    _lock(pair, "locked", end_user=end_user, locked=False)
+    _soon(lambda: pair.ask("locked", request_id, service=1), 200)
     assert pair.recorded(request_id) == [False, True]
+
+
+def test_a_lock_stops_shares_in_hand_and_comes_before_grants(pair: Pair) -> None:
+    """Tokenise does not ask the store each time: it is stopped within a second all the same."""
+    body = {"value": pair.house.nirs[0]}
+
+    def tokenise(service: int) -> Reply:
+        return pair.ask("halted", None, body, operation="tokenise", purpose=None, service=service)
+
+    assert [tokenise(service).status for service in (0, 1) for _ in range(5)] == [200] * 10
+    _lock(pair, "halted", end_user=None, locked=True)
+    for service in (0, 1):
+        reply = _soon(partial(tokenise, service), 403)
+        assert reply.body["code"] == "locked"
+        not_granted = pair.ask("halted", None, operation="mask", service=service)
+        assert not_granted.body["code"] == "locked"
+    _lock(pair, "halted", end_user=None, locked=False)
+    for service in (0, 1):
+        assert _soon(partial(tokenise, service), 200).body == {"token": pair.house.tokens[0]}
+
+
+def test_repetitions_are_free_so_often_and_then_charged(pair: Pair, request_id: str) -> None:
+    codes = [_code(pair.ask("repeater", request_id, service=n % 2)) for n in range(21)]
+    assert codes == [200] * (1 + FREE_REPETITIONS + LIMIT - 1) + ["budget_exhausted"]
+    assert pair.recorded(request_id) == [False] + [True] * FREE_REPETITIONS + [False] * (LIMIT - 1)
 
 
 def test_tokenise_is_the_same_whatever_its_id(pair: Pair, request_id: str) -> None:

@@ -49,6 +49,8 @@ class Books:
     def authorise(self, *_: object) -> Any:
         return SimpleNamespace(limits=(), people=())
 
+    def check_lock(self, *_: object) -> None: ...
+
     def spend_now(self, _: object, count: int) -> bool:
         self.items += count
         return True

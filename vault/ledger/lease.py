@@ -9,9 +9,10 @@ then on only what is needed is leased, so that all of a limit is usable.
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from vault.store.base import BUCKETS, Limit, Store
+from vault.ledger.locks import Locks
+from vault.store.base import BUCKETS, Charge, Limit, Store
 
 AHEAD_SECONDS = 0.5
 """A share is what was lately spent in this time ..."""
@@ -25,6 +26,7 @@ Limits = tuple[Limit, ...]
 
 @dataclass(slots=True)
 class _Share:
+    principal: str
     limits: Limits
     left: int = 0
     ends: float = 0.0
@@ -52,8 +54,9 @@ class _Share:
 class Leases:
     """The shares of one worker."""
 
-    def __init__(self, store: Store, clock: Callable[[], float]) -> None:
+    def __init__(self, store: Store, locks: Locks, clock: Callable[[], float]) -> None:
         self._store = store
+        self._locks = locks
         self._clock = clock
         self._shares: dict[Limits, _Share] = {}
 
@@ -71,26 +74,30 @@ class Leases:
         share = self._shares.get(limits)
         return share.left if share is not None and self._clock() < share.ends else 0
 
-    async def spend(self, limits: Limits, items: int) -> None:
-        """Spend, leasing where the share in hand does not suffice.
+    async def spend(self, charge: Charge) -> None:
+        """Spend the items, leasing where the share in hand does not suffice.
 
-        Raises Refusal: budget_exhausted, or store_unavailable with the store away.
+        Raises Refusal: locked, budget_exhausted, or store_unavailable with the store away.
         """
+        limits, items = charge.limits, charge.items
         if self.spend_now(limits, items):
             return
         share = self._shares.get(limits)
         if share is None:
-            share = self._shares[limits] = _Share(limits)
+            share = self._shares[limits] = _Share(charge.principal, limits)
         async with share.turn:
             if self.spend_now(limits, items):
                 return
             now = self._clock()
             share.expire(now)
             await self._give_back(share)
-            await self._lease(share, items, now)
+            await self._lease(share, charge, now)
 
     async def give_back_idle(self) -> None:
-        """Return what nobody uses; raises Refusal (store_unavailable), and tries again later."""
+        """Return what nobody uses, or may not use any more.
+
+        Raises Refusal (store_unavailable), and tries again later.
+        """
         now = self._clock()
         for share in list(self._shares.values()):
             if share.turn.locked():
@@ -98,7 +105,8 @@ class Leases:
             if share.spent:
                 share.used_at, share.spent = now, 0
             share.expire(now)
-            if now - max(share.used_at, share.leased_at) >= IDLE_SECONDS:
+            idle = now - max(share.used_at, share.leased_at) >= IDLE_SECONDS
+            if idle or self._locks.whole(share.principal):
                 share.withdraw()
                 if not share.back:
                     del self._shares[share.limits]
@@ -113,13 +121,13 @@ class Leases:
                 share.withdraw()
                 await self._give_back(share)
 
-    async def _lease(self, share: _Share, items: int, now: float) -> None:
+    async def _lease(self, share: _Share, charge: Charge, now: float) -> None:
         # Taken out before the store is asked, so that nobody spends it meanwhile.
         in_hand, share.left = share.left, 0
-        need = items - in_hand
+        need = charge.items - in_hand
         ask = need if share.tight else max(need, self._pace(share, now))
         try:
-            granted = await self._store.lease(share.limits, need, ask, now)
+            granted = await self._store.lease(replace(charge, items=need), ask, now)
         except BaseException:
             share.left += in_hand
             raise
@@ -127,7 +135,7 @@ class Leases:
         share.tight = granted < ask or (share.tight and ends == share.ends)
         share.ends, share.leased_at = ends, now
         share.left += granted - need
-        share.spent = items
+        share.spent = charge.items
 
     def _pace(self, share: _Share, now: float) -> int:
         elapsed = max(now - max(share.leased_at, share.used_at), 0.001)

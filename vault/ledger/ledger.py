@@ -14,6 +14,7 @@ from vault.errors import JetonError
 from vault.ledger.aggregates import Aggregates
 from vault.ledger.committer import Committer, Tell, tell_nobody
 from vault.ledger.lease import Leases
+from vault.ledger.locks import Locks
 from vault.ledger.maintenance import Maintenance, Parts
 from vault.ledger.replay import ChargeOf
 from vault.store.base import Charge, Mark, Store
@@ -40,7 +41,8 @@ class Ledger:
         self._checkpoints = checkpoints
         self._folder = settings.folder
         self._committer = Committer(store, record, clock, tell)
-        self._leases = Leases(store, clock)
+        self._locks = Locks(store)
+        self._leases = Leases(store, self._locks, clock)
         self._aggregates = Aggregates(clock)
         self._parts = Parts(
             settings=settings,
@@ -49,6 +51,7 @@ class Ledger:
             checkpoints=checkpoints,
             committer=self._committer,
             leases=self._leases,
+            locks=self._locks,
             aggregates=self._aggregates,
             clock=clock,
             tell=tell,
@@ -57,6 +60,7 @@ class Ledger:
             charge_of=charge_of,
         )
         self.maintenance = Maintenance(self._parts)
+        self.check_lock = self._locks.check
         self.spend_now = self._leases.spend_now
         self.spend = self._leases.spend
         self.tokenised = self._aggregates.tokenised
@@ -74,6 +78,7 @@ class Ledger:
 
     async def start(self) -> None:
         """Begin to settle. Raises Refusal where the start cannot be recorded."""
+        await self._locks.read()
         self._committer.start()
         await self.maintenance.checkpoint()  # before the first entry: a record has checkpoints
         await self.event("start")
@@ -111,11 +116,14 @@ class Ledger:
         """Refuse every later charge of the principal, or of one of its end users."""
         await self._store.lock(principal, end_user, reason)
         await self._on_record("lock", principal, end_user, reason)
+        await self._locks.read()
 
     async def unlock(self, principal: str, end_user: str | None) -> bool:
         """False where it was not locked."""
         await self._on_record("unlock", principal, end_user, None)
-        return await self._store.unlock(principal, end_user)
+        unlocked = await self._store.unlock(principal, end_user)
+        await self._locks.read()
+        return unlocked
 
     async def accept_state(self, reason: str) -> None:
         """An operator says that store and record may go on as they are: reveals resume.

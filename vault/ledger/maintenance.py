@@ -23,6 +23,7 @@ from vault.errors import Refusal
 from vault.ledger.aggregates import Aggregates
 from vault.ledger.committer import Committer, Tell
 from vault.ledger.lease import Leases
+from vault.ledger.locks import Locks
 from vault.ledger.replay import Chain, ChargeOf, replay, replay_locks
 from vault.store.base import Mark, State, Store
 
@@ -39,6 +40,7 @@ class Parts:
     checkpoints: Checkpoints
     committer: Committer
     leases: Leases
+    locks: Locks
     aggregates: Aggregates
     clock: Callable[[], float]
     tell: Tell
@@ -73,6 +75,7 @@ class Maintenance:
             await self._knock()
         elif not self._low:  # what little room is left is for reveals
             await self._try("aggregates", self.flush)
+        await self._try("locks", self._parts.locks.read)
         await self._try("leases", self._parts.leases.give_back_idle)
         await self._try("mark", self.mark)
         await self._try("state", self._watch)

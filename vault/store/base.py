@@ -16,6 +16,14 @@ BUCKETS = 60
 no interval of the window's length ever holds more than the ceiling."""
 
 
+FREE_REPETITIONS = 16
+"""How often a request id is answered again without a charge: each answer has an entry in the
+record, and what costs nothing could fill its disk."""
+
+Lock = tuple[str, str | None]
+"""A principal, or one of its end users."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limit:
     """At most `ceiling` in any `window` seconds, for one `scope` (a client, or one of its end
@@ -32,7 +40,8 @@ class Charge:
     """What one request costs.
 
     `items` are charged against each of `limits`; the distinct `persons` against each of
-    `people`. With a `request_id` the charge is deduplicated for ten minutes per principal.
+    `people`. With a `request_id` the charge is deduplicated for ten minutes per principal,
+    `FREE_REPETITIONS` times.
     """
 
     principal: str
@@ -118,15 +127,20 @@ class Store(Protocol):
 
         For each: lock, then request id, then limits, then people; one that does not fit is
         refused whole, charges nothing and leaves no request id behind. A duplicate counts as
-        admitted. Sets `mark` with ``charged = mark.durable + number admitted``. Time never
-        runs backwards: the later of `now` and the latest time seen. While the state is halted
-        the whole group is refused (``store_unavailable``), with the reason and how to mend it.
+        admitted; after `FREE_REPETITIONS` of them the same request is charged each time, until
+        its id is forgotten. Sets `mark` with ``charged = mark.durable + number admitted``. Time
+        never runs backwards: the later of `now` and the latest time seen. While the state is
+        halted the whole group is refused (``store_unavailable``), with the reason and how to
+        mend it.
         """
         ...
 
-    async def lease(self, limits: Sequence[Limit], items: int, share: int, now: float) -> int:
-        """Charge up to `share` and at least `items` at once against all `limits`; returns how
-        much was granted. Raises Refusal ``budget_exhausted`` when not even `items` fit."""
+    async def lease(self, charge: Charge, share: int, now: float) -> int:
+        """Charge up to `share` and at least the charge's own items at once against all its
+        `limits`; returns how much was granted. Persons and request ids are not looked at.
+
+        Raises Refusal ``locked``, or ``budget_exhausted`` when not even the items fit.
+        """
         ...
 
     async def give_back(self, limits: Sequence[Limit], items: int, leased_at: float) -> None:
@@ -160,5 +174,9 @@ class Store(Protocol):
         ...
 
     async def unlock(self, principal: str, end_user: str | None) -> bool: ...
+
+    async def locks(self) -> frozenset[Lock]:
+        """All that are locked."""
+        ...
 
     async def close(self) -> None: ...

@@ -5,8 +5,9 @@ Charges see what those before them in the group did; a refused one leaves no tra
 """
 
 from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass
 
-from vault.store.base import Charge, Limit, Replay, Verdict
+from vault.store.base import FREE_REPETITIONS, Charge, Limit, Lock, Replay, Verdict
 from vault.store.windows import Window, bucket_of
 
 REQUEST_SECONDS = 600.0
@@ -20,6 +21,15 @@ RequestKey = tuple[str, str]
 
 def key_of(limit: Limit) -> Key:
     return (limit.scope, limit.name, limit.window)
+
+
+@dataclass(slots=True)
+class Request:
+    """A request that was charged at a time, and how often it was repeated for nothing."""
+
+    fingerprint: bytes
+    at: float
+    repetitions: int = 0
 
 
 class Needs:
@@ -62,43 +72,46 @@ class Books:
         self.windows: dict[Key, Window] = {}
         self.persons: dict[Key, dict[bytes, int]] = {}
         """The bucket each was last seen in; those who left the window may be missing."""
-        self.requests: dict[RequestKey, bytes] = {}
-        self.locks: set[tuple[str, str | None]] = set()
+        self.requests: dict[RequestKey, Request] = {}
+        self.locks: set[Lock] = set()
         self.moved: dict[Key, dict[bytes, int]] = {}
-        self.noted: dict[RequestKey, tuple[bytes, float]] = {}
+        self.noted: dict[RequestKey, Request] = {}
         self._bound: dict[int, list[tuple[Limit, Key, Window]]] = {}
 
     def decide(self, charge: Charge) -> Verdict:
         """Lock, request id, limits, people: the first that does not allow it refuses it whole."""
-        if self.locks and self._locked(charge):
-            return Verdict("locked")
-        request = None
+        if self.locked(charge):
+            return LOCKED
+        known = None
         if charge.request_id is not None:
-            request = (charge.principal, charge.request_id)
-            known = self.requests.get(request)
-            if known is not None:
-                if known == charge.fingerprint:
-                    return _DUPLICATE
+            known = self.requests.get((charge.principal, charge.request_id))
+            if known is not None and known.fingerprint != charge.fingerprint:
                 return Verdict("request_id_reused")
+            if known is not None and self._repeats(charge, known):
+                return _DUPLICATE
         refused = self._refusal(charge)
         if refused is not None:
             return refused
         self._charge(charge)
-        if request is not None:
-            self.requests[request] = charge.fingerprint
-            self.noted[request] = (charge.fingerprint, self.now)
+        if known is None:
+            self._note(charge, self.now)
         return _ADMITTED
+
+    def locked(self, charge: Charge) -> bool:
+        if not self.locks:
+            return False
+        who = charge.principal
+        return (who, None) in self.locks or (who, charge.end_user) in self.locks
 
     def replay(self, lost: Replay) -> None:
         """Count a charge at its own time, whatever the ceilings say; a duplicate once."""
         charge = lost.charge
         if charge.request_id is not None:
-            request = (charge.principal, charge.request_id)
-            if request in self.requests:
+            known = self.requests.get((charge.principal, charge.request_id))
+            if known is not None and self._repeats(charge, known):
                 return
-            if lost.at > self.now - REQUEST_SECONDS:
-                self.requests[request] = charge.fingerprint
-                self.noted[request] = (charge.fingerprint, lost.at)
+            if known is None and lost.at > self.now - REQUEST_SECONDS:
+                self._note(charge, lost.at)
         for limit, _, window in self._bind(charge.limits):
             window.add_at(bucket_of(lost.at, limit.window), charge.items)
         for limit, key, window in self._bind(charge.people):
@@ -124,9 +137,19 @@ class Books:
         for limit, _, window in self._bind(limits):
             window.give_back(items, bucket_of(leased_at, limit.window))
 
-    def _locked(self, charge: Charge) -> bool:
-        who = charge.principal
-        return (who, None) in self.locks or (who, charge.end_user) in self.locks
+    def _note(self, charge: Charge, at: float) -> None:
+        if charge.request_id is not None:
+            request = (charge.principal, charge.request_id)
+            self.requests[request] = self.noted[request] = Request(charge.fingerprint, at)
+
+    def _repeats(self, charge: Charge, known: Request) -> bool:
+        """Once more for nothing, unless that was had too often."""
+        if known.repetitions >= FREE_REPETITIONS:
+            return False
+        known.repetitions += 1
+        assert charge.request_id is not None
+        self.noted[charge.principal, charge.request_id] = known
+        return True
 
     def _refusal(self, charge: Charge) -> Verdict | None:
         worst = self.overspent(charge.items, charge.limits)
@@ -177,6 +200,7 @@ class Books:
         return bound
 
 
+LOCKED = Verdict("locked")
 _ADMITTED = Verdict()
 _DUPLICATE = Verdict(duplicate=True)
 

@@ -20,8 +20,8 @@ from typing import TypeVar
 import msgspec
 
 from vault.errors import Refusal, SetUpError
-from vault.store.base import Charge, Limit, Mark, Replay, State, Verdict, refusal_of
-from vault.store.books import Books, Needs
+from vault.store.base import Charge, Limit, Lock, Mark, Replay, State, Verdict, refusal_of
+from vault.store.books import LOCKED, Books, Needs
 from vault.store.checkpointing import Checkpointer
 from vault.store.tables import (
     SCHEMA,
@@ -108,11 +108,15 @@ class SqliteStore:
 
         return await self._run(work)
 
-    async def lease(self, limits: Sequence[Limit], items: int, share: int, now: float) -> int:
+    async def lease(self, charge: Charge, share: int, now: float) -> int:
+        items, limits = charge.items, charge.limits
+
         def work(connection: sqlite3.Connection, facts: Facts) -> int:
             facts.seen = max(facts.seen, now)
-            books, tables = _open_windows(connection, limits, facts.seen, now)
-            refused = books.overspent(items, limits)
+            books = Books(facts.seen, now)
+            tables = Tables(connection, books)
+            tables.load(Needs([charge]), any_lock=facts.any_lock)
+            refused = LOCKED if books.locked(charge) else books.overspent(items, limits)
             if refused is not None:
                 raise refusal_of(refused)
             granted = max(items, min(share, books.room(limits)))
@@ -122,11 +126,13 @@ class SqliteStore:
             write_facts(connection, facts)
             return granted
 
-        return await self._run(work) if limits else max(items, share)
+        return await self._run(work)
 
     async def give_back(self, limits: Sequence[Limit], items: int, leased_at: float) -> None:
         def work(connection: sqlite3.Connection, facts: Facts) -> None:
-            books, tables = _open_windows(connection, limits, facts.seen, leased_at)
+            books = Books(facts.seen, leased_at)
+            tables = Tables(connection, books)
+            tables.load(Needs([Charge("", None, 0, tuple(limits))]), any_lock=False)
             books.give_back(items, limits, leased_at)
             tables.write()
             write_facts(connection, facts)
@@ -200,6 +206,14 @@ class SqliteStore:
             "DELETE FROM locks WHERE principal = ? AND end_user IS ?", (principal, end_user)
         )
         return gone > 0
+
+    async def locks(self) -> frozenset[Lock]:
+        def work(connection: sqlite3.Connection, facts: Facts) -> frozenset[Lock]:
+            if not facts.any_lock:
+                return frozenset()
+            return frozenset(connection.execute("SELECT principal, end_user FROM locks"))
+
+        return await self._run(work)
 
     async def close(self) -> None:
         self._checkpointer.close()
@@ -275,15 +289,6 @@ class SqliteStore:
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
-
-
-def _open_windows(
-    connection: sqlite3.Connection, limits: Sequence[Limit], now: float, asked: float
-) -> tuple[Books, Tables]:
-    books = Books(now, asked)
-    tables = Tables(connection, books)
-    tables.load(Needs([Charge("", None, 0, tuple(limits))]), any_lock=False)
-    return books, tables
 
 
 def _connect(path: Path) -> sqlite3.Connection:

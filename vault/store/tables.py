@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from vault.store.base import BUCKETS, Mark
-from vault.store.books import REQUEST_SECONDS, Books, Key, Needs, RequestKey
+from vault.store.books import REQUEST_SECONDS, Books, Key, Needs, Request, RequestKey
 from vault.store.windows import Window, bucket_of
 
 VERSION = 1
@@ -46,7 +46,8 @@ CREATE TABLE persons (
 CREATE TABLE requests (
     request BLOB PRIMARY KEY, -- a hash of principal and request id
     fingerprint BLOB NOT NULL,
-    at REAL NOT NULL
+    at REAL NOT NULL,
+    repetitions INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE TABLE locks (
     principal TEXT NOT NULL,
@@ -156,8 +157,11 @@ class Tables:
             ),
         )
         connection.executemany(
-            "REPLACE INTO requests VALUES (?, ?, ?)",
-            ((_hashed(request), *noted) for request, noted in books.noted.items()),
+            "REPLACE INTO requests VALUES (?, ?, ?, ?)",
+            (
+                (_hashed(request), noted.fingerprint, noted.at, noted.repetitions)
+                for request, noted in books.noted.items()
+            ),
         )
 
     def _load_window(self, key: Key) -> None:
@@ -182,9 +186,9 @@ class Tables:
 
     def _load_requests(self, requests: set[RequestKey]) -> None:
         hashed = {_hashed(request): request for request in requests}
-        sql = "SELECT request, fingerprint FROM requests WHERE at > ? AND request IN ({})"
-        for request, fingerprint in self._in_list(sql, (_expired(self._books.now),), hashed):
-            self._books.requests[hashed[request]] = fingerprint
+        sql = "SELECT * FROM requests WHERE at > ? AND request IN ({})"
+        for request, *noted in self._in_list(sql, (_expired(self._books.now),), hashed):
+            self._books.requests[hashed[request]] = Request(*noted)
 
     def _insert(self, key: Key, newest: int, counts: bytes) -> int:
         cursor = self._connection.execute(

@@ -62,7 +62,7 @@ REASONS: Final = frozenset(
     disk-full read-only missing retention shutdown signal
     """.split()
 ) | frozenset(os.strerror(number) for number in errno.errorcode)
-DUTIES: Final = frozenset("free_space aggregates leases mark state retention tick".split())
+DUTIES: Final = frozenset("free_space aggregates locks leases mark state retention tick".split())
 """What the ledger does beside answering."""
 ERRORS: Final = frozenset(
     name

@@ -28,8 +28,8 @@ class Door(Protocol):
         ...
 
     def authenticate(self, authorization: str | None, source: str) -> Principal:
-        """The caller of an `Authorization` header sent from `source` (an IP address, or empty
-        for a Unix socket). Raises Refusal ``unauthenticated``."""
+        """The caller of an `Authorization` header sent from `source`: an IP address, or
+        ``unix`` for a Unix socket. Raises Refusal ``unauthenticated``."""
         ...
 
     def knows(self, transformation: str) -> bool:

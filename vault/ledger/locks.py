@@ -1,0 +1,29 @@
+"""Who is locked, as one worker knows it without asking the store.
+
+The store looks at its locks whenever it charges, so nobody is let through that it has locked.
+This is for what does not reach it: tokenise's shares in hand, and grants, which are judged
+after locks. It is read again every second, and holds at once for who is locked here.
+"""
+
+from vault.store.base import Lock, Store, Verdict, refusal_of
+
+
+class Locks:
+    """The locks of one store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known: frozenset[Lock] = frozenset()
+
+    def check(self, principal: str, end_user: str | None) -> None:
+        """Raises Refusal (locked)."""
+        if self._known and (self.whole(principal) or (principal, end_user) in self._known):
+            raise refusal_of(Verdict("locked"))
+
+    def whole(self, principal: str) -> bool:
+        """It is locked with all its end users."""
+        return (principal, None) in self._known
+
+    async def read(self) -> None:
+        """Raises Refusal (store_unavailable), and what was known holds."""
+        self._known = await self._store.locks()
