@@ -19,9 +19,11 @@ from vault.engine.context import Contexts, pairs
 from vault.engine.outcome import ItemFailure, Outcome
 from vault.engine.persons import Persons
 from vault.engine.transformation import Transformation
+from vault.engine.vaulted import Request, Vaulted
 from vault.errors import InvalidValue, Refusal
 from vault.ledger.ledger import Ledger
 from vault.store.base import Charge
+from vault.store.tokens import TokenStore
 from vault.telemetry.metrics import Metrics
 
 __all__ = ["Answer", "Call", "ItemFailure", "Service"]
@@ -77,6 +79,17 @@ class _Disclosed:
     persons: frozenset[bytes]
 
 
+_NOBODY = _Disclosed((), [], frozenset())
+
+
+@dataclass(slots=True, repr=False)  # values stand in it
+class _Kept:
+    """What the store of random tokens had: the values, and those behind the contexts."""
+
+    values: Outcome | None = None
+    opened: Mapping[str, str | None] | None = None
+
+
 class Service:
     """All operations on values and tokens, for authenticated principals."""
 
@@ -88,13 +101,16 @@ class Service:
         persons: Persons,
         metrics: Metrics,
         pool: Executor,
+        tokens: TokenStore | None = None,
     ) -> None:
+        """`tokens`: where random ones are; needed where a transformation has them."""
         self.transformations = transformations
         self._access = access
         self._ledger = ledger
         self._persons = persons
         self._metrics = metrics
         self._pool = pool
+        self._tokens = tokens
 
     async def perform(self, call: Call) -> Answer:
         """Answer a call, or raise Refusal with nothing answered and nothing disclosed."""
@@ -123,10 +139,16 @@ class Service:
         self, call: Call, transformation: Transformation, allowance: Allowance
     ) -> Answer:
         count = len(call.items)
-        if not self._ledger.spend_now(allowance.limits, count):
+        vaulted = transformation.vaulted
+        if vaulted is not None and not vaulted.convergent and call.request_id_sent:
+            # The one kind of tokenise that repeated would do something else.
+            await self._ledger.settle(_charge(call, allowance), _entry(call, _NOBODY))
+        elif not self._ledger.spend_now(allowance.limits, count):
             charge = Charge(call.principal, call.end_user, count, allowance.limits)
             await self._ledger.spend(charge)
-        if count < OFF_LOOP:  # as `_compute`, without its price for a single value
+        if vaulted is not None:
+            outcome = await self._draw(call, vaulted)
+        elif count < OFF_LOOP:  # as `_compute`, without its price for a single value
             outcome = transformation.tokenise(call.items, call.contexts)
         else:
             outcome = await self._compute(
@@ -139,22 +161,13 @@ class Service:
     async def _disclose(
         self, call: Call, transformation: Transformation, allowance: Allowance
     ) -> Answer:
+        kept = await self._look_up(call, transformation)
         disclosed = await self._compute(
-            len(call.items), lambda: self._disclosure(call, transformation)
+            len(call.items), lambda: self._disclosure(call, transformation, kept)
         )
-        persons = disclosed.persons
-        charge = Charge(
-            principal=call.principal,
-            end_user=call.end_user,
-            items=len(call.items),
-            limits=allowance.limits,
-            persons=persons,
-            people=allowance.people,
-            request_id=call.request_id if call.request_id_sent else None,
-            fingerprint=call.fingerprint,
-        )
+        charge = _charge(call, allowance, disclosed.persons)
         receipt = await self._ledger.settle(charge, _entry(call, disclosed))
-        self._metrics.revealed(call.operation, len(persons))
+        self._metrics.revealed(call.operation, len(disclosed.persons))
         return Answer(disclosed.results, disclosed.errors, str(receipt))
 
     async def _compute(self, count: int, work: Callable[[], T]) -> T:
@@ -162,10 +175,37 @@ class Service:
             return work()
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
-    def _disclosure(self, call: Call, transformation: Transformation) -> _Disclosed:
-        values = transformation.detokenise(call.items, call.contexts)
+    async def _draw(self, call: Call, vaulted: Vaulted) -> Outcome:
+        assert self._tokens is not None
+        request = None
+        if call.request_id_sent:
+            request = Request(call.principal, call.request_id, call.fingerprint)
+        return await vaulted.tokenise(self._tokens, call.items, call.contexts, request)
+
+    async def _look_up(self, call: Call, transformation: Transformation) -> _Kept:
+        kept = _Kept()
+        if transformation.vaulted is not None:
+            assert self._tokens is not None
+            kept.values = await transformation.vaulted.detokenise(
+                self._tokens, call.items, call.contexts
+            )
+        behind = self._persons.behind(transformation)
+        if behind is not None and call.contexts is not None:
+            assert self._tokens is not None
+            if isinstance(call.contexts, str):
+                contexts = [call.contexts]
+            else:
+                contexts = list({context for context in call.contexts if context is not None})
+            opened = await behind.detokenise(self._tokens, contexts, None)
+            kept.opened = dict(zip(contexts, opened.texts, strict=True))
+        return kept
+
+    def _disclosure(self, call: Call, transformation: Transformation, kept: _Kept) -> _Disclosed:
+        values = kept.values
+        if values is None:
+            values = transformation.detokenise(call.items, call.contexts)
         persons = frozenset(
-            self._persons.of(transformation, value, context)
+            self._persons.of(transformation, value, context, kept.opened)
             for value, context in pairs(values.texts, call.contexts)
             if value is not None
         )
@@ -175,6 +215,19 @@ class Service:
         elif call.operation == "match":
             results = _matches(transformation, values, call.candidates or ())
         return _Disclosed(results, values.failures(), persons)
+
+
+def _charge(call: Call, allowance: Allowance, persons: frozenset[bytes] = frozenset()) -> Charge:
+    return Charge(
+        principal=call.principal,
+        end_user=call.end_user,
+        items=len(call.items),
+        limits=allowance.limits,
+        persons=persons,
+        people=allowance.people,
+        request_id=call.request_id if call.request_id_sent else None,
+        fingerprint=call.fingerprint,
+    )
 
 
 def _matches(

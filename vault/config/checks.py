@@ -84,7 +84,16 @@ def _transformation(
     if transformation.key_id is not None and not NAME.fullmatch(transformation.key_id):
         yield Problem(f"{at}.key_id", "expected 1 to 63 lower-case letters, digits and hyphens")
     yield from _format(transformation, at)
+    yield from _method(transformation, at)
     yield from _person(transformation, known, f"{at}.person")
+
+
+def _method(transformation: Transformation, at: str) -> Iterator[Problem]:
+    if transformation.method == "vaulted":
+        return
+    for key in ("convergent", "max_fill"):
+        if getattr(transformation, key) is not None:
+            yield Problem(f"{at}.{key}", 'says something of method = "vaulted" only')
 
 
 def _format(transformation: Transformation, at: str) -> Iterator[Problem]:
@@ -113,6 +122,7 @@ def format_of(transformation: Transformation) -> Format:
         min_length=transformation.min_length,
         max_length=transformation.max_length,
         template=transformation.template,
+        vaulted=transformation.method == "vaulted",
     )
 
 

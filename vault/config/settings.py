@@ -66,7 +66,11 @@ class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class Transformation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: str
-    method: Literal["fpe"] = "fpe"
+    method: Literal["fpe", "vaulted"] = "fpe"
+    convergent: bool | None = None
+    """Of `vaulted`: whether a value has one token under one context. None: it has."""
+    max_fill: Annotated[float, msgspec.Meta(gt=0, le=0.9)] | None = None
+    """Of `vaulted`: the share of the tokens that may be in use. None: a half."""
     key_id: str | None = None
     """The stable name that keys are derived from; None: the transformation's name."""
     key_version: Count = 1

@@ -37,7 +37,7 @@ def misfits(raw: object, kind: inspect.Type, at: str = "") -> Iterator[Problem]:
             for index, inner in enumerate(raw):
                 yield from misfits(inner, kind.item_type, f"{at}[{index}]")
         case _ if not _fits(raw, kind):
-            yield Problem(at, _advice(raw, kind, at))
+            yield Problem(at, _advice(raw, kind))
 
 
 def dotted(at: str, key: str) -> str:
@@ -94,9 +94,7 @@ def _within(number: float, kind: inspect.IntType | inspect.FloatType) -> bool:
     )
 
 
-def _advice(raw: object, kind: inspect.Type, at: str) -> str:
-    if raw == "vaulted" and at.endswith(".method"):
-        return 'the method "vaulted" comes with a later version and is not in this one; use "fpe"'
+def _advice(raw: object, kind: inspect.Type) -> str:
     if isinstance(raw, float) and not math.isfinite(raw):
         return f"expected {_expected(kind)}; nothing here may be infinite"
     return f"expected {_expected(kind)}"

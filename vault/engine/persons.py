@@ -5,6 +5,7 @@ import hmac
 from collections.abc import Mapping
 
 from vault.engine.transformation import Transformation
+from vault.engine.vaulted import Vaulted
 from vault.errors import ItemError
 
 PSEUDONYM_BYTES = 16
@@ -22,16 +23,34 @@ class Persons:
         self._key = hmac.new(key, digestmod=hashlib.sha256)
         self._transformations = transformations
 
-    def of(self, transformation: Transformation, value: str, context: str | None) -> bytes:
-        """The 16-byte pseudonym of the person whose `value` was disclosed under `context`."""
+    def behind(self, transformation: Transformation) -> Vaulted | None:
+        """Whose random tokens the contexts are, where the rule looks behind such ones: they
+        are to be opened first, and `of` is to be given what they stand for."""
+        _, _, other = transformation.configured.person.partition(":")
+        return self._transformations[other].vaulted if other else None
+
+    def of(
+        self,
+        transformation: Transformation,
+        value: str,
+        context: str | None,
+        opened: Mapping[str, str | None] | None = None,
+    ) -> bytes:
+        """The 16-byte pseudonym of the person whose `value` was disclosed under `context`.
+
+        `opened`: the values behind contexts that are random tokens.
+        """
         rule, _, other = transformation.configured.person.partition(":")
         if rule == "value" or context is None:
             return self._pseudonym(transformation.format.name, _canonical(transformation, value))
         if other:
             behind = self._transformations[other]
-            opened = behind.detokenise([context], None).texts[0]
-            if opened is not None:
-                return self._pseudonym(behind.format.name, _canonical(behind, opened))
+            if opened is None:
+                there = behind.detokenise([context], None).texts[0]
+            else:
+                there = opened.get(context)
+            if there is not None:
+                return self._pseudonym(behind.format.name, _canonical(behind, there))
         return self._pseudonym("context", context)
 
     def _pseudonym(self, space: str, text: str) -> bytes:

@@ -10,6 +10,7 @@ from vault.engine.column import Coded
 from vault.engine.context import Contexts, lacking
 from vault.engine.fpe import Fpe
 from vault.engine.outcome import Outcome
+from vault.engine.vaulted import MAX_FILL, NEEDS_CONTEXT, Vaulted
 from vault.errors import ContextRequired, SetUpError
 from vault.formats.base import ContextRule, Format
 
@@ -29,19 +30,34 @@ class Transformation:
         self.format: Format = format_of(configured)
         self.context: ContextRule = configured.context or self.format.context
         key_id = configured.key_id or name
-        self._method = Fpe(self.format, keyset, key_id, configured.key_version)
+        self.fpe: Fpe | None = None
+        self.vaulted: Vaulted | None = None
+        """One of the two: random tokens are asked for in a store, which this is not."""
+        if configured.method == "fpe":
+            self.fpe = Fpe(self.format, keyset, key_id, configured.key_version)
+            return
+        self.vaulted = Vaulted(
+            self.format,
+            keyset,
+            key_id,
+            context_required=self.context == "required",
+            convergent=configured.convergent is not False,
+            max_fill=configured.max_fill or MAX_FILL,
+        )
 
     @property
     def pinned(self) -> int | None:
         """The key version all tokens are of, where the format has no room for slots."""
-        return self._method.pinned
+        return self.fpe.pinned if self.fpe is not None else None
 
     def tokenise(self, values: Sequence[str], contexts: Contexts) -> Outcome:
         """Raises Refusal (keys_unavailable) where the key to tokenise with is not usable."""
-        return self._run(self._method.tokenise, values, contexts)
+        assert self.fpe is not None
+        return self._run(self.fpe.tokenise, values, contexts)
 
     def detokenise(self, tokens: Sequence[str], contexts: Contexts) -> Outcome:
-        return self._run(self._method.detokenise, tokens, contexts)
+        assert self.fpe is not None
+        return self._run(self.fpe.detokenise, tokens, contexts)
 
     def mask(self, value: str) -> str:
         """A value of this format with most of it hidden, in the form given."""
@@ -73,7 +89,7 @@ class Transformation:
 
 
 def _lacking() -> ContextRequired:
-    return ContextRequired("this transformation binds tokens to a context: send one")
+    return ContextRequired(NEEDS_CONTEXT)
 
 
 def _repeats(items: Sequence[str]) -> bool:

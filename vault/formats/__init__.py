@@ -30,6 +30,7 @@ def build(
     min_length: int | None = None,
     max_length: int | None = None,
     template: str | None = None,
+    vaulted: bool = False,
 ) -> Format:
     """The format of this name with these options.
 
@@ -39,9 +40,10 @@ def build(
     entry = CATALOGUE.get(name)
     if entry is None:
         raise SetUpError(f"no such format; there are {', '.join(NAMES)}")
-    options = Options(band, wrong_key, alphabet, min_length, max_length, template)
+    options = Options(band, wrong_key, alphabet, min_length, max_length, template, vaulted)
     for option in fields(options):
-        if option.name not in entry.options and getattr(options, option.name) is not None:
+        said = getattr(options, option.name) not in (None, False)
+        if said and option.name not in entry.options | {"vaulted"}:
             raise SetUpError(f"{name} has no option {option.name}: leave it out")
     return entry.make(options)
 

@@ -10,7 +10,7 @@ from functools import lru_cache
 
 from vault.errors import InvalidValue, NotAToken, SetUpError
 from vault.formats.alphabet_columns import AlphabetColumns, DigitColumns, fits_a_word
-from vault.formats.base import FLOOR, Columns, ContextRule, Domain, Place
+from vault.formats.base import AS_THEY_ARE, FLOOR, Columns, ContextRule, Domain, Place
 from vault.formats.catalogue import Entry, Options, Row
 from vault.formats.masking import masked
 
@@ -26,6 +26,7 @@ class Alphabet:
 
     recognisable = False
     slots = 1
+    vaulted_kinds = AS_THEY_ARE
 
     def __init__(
         self,

@@ -7,9 +7,10 @@ token room. Formats know nothing of keys, slots or contexts: they translate.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, Protocol
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ FLOOR = 1_000_000
 """The least domain FF1 may permute (SP 800-38G revision 1, section 5.1)."""
 
 MAX_RADIX = 65_536
+
+AS_THEY_ARE: Final[Mapping[int, int]] = MappingProxyType({})
+"""For `Format.vaulted_kinds`: every kind's vaulted tokens are of that kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,9 @@ class Format(Protocol):
     kinds: Sequence[Place]
     """The first rank of every kind in its plainest form, the usual or shortest kind first:
     what can be looked at without a value in hand."""
+    vaulted_kinds: Mapping[int, int]
+    """Kinds whose random tokens are of another kind, so that these do not mark them: from the
+    kind of a value to that of its token, which can be written in all of its forms."""
     context: ContextRule
     """What a transformation of this format asks for where its configuration says nothing:
     `required` where a value alone is too easily guessed (birth dates)."""

@@ -6,8 +6,9 @@ calendar dates, lunar for lunar, and one-digit days or months where the value ha
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import NamedTuple, cast
 
 from vault.errors import InvalidValue, NotAToken
@@ -72,6 +73,7 @@ class BirthDate:
     context: ContextRule = "required"
     recognisable = True
     slots = KEY_SLOTS
+    vaulted_kinds: Mapping[int, int] = MappingProxyType({1: 0, 3: 2})
 
     def __init__(self) -> None:
         both = (False, True)

@@ -16,6 +16,8 @@ class Options:
     min_length: int | None = None
     max_length: int | None = None
     template: str | None = None
+    vaulted: bool = False
+    """Whether tokens are random ones: for every format, which may make use of it."""
 
 
 @dataclass(frozen=True, slots=True)

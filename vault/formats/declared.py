@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import cast
 
 from vault.errors import InvalidValue, NotAToken, SetUpError
-from vault.formats.base import Columns, ContextRule, Domain, Place
+from vault.formats.base import AS_THEY_ARE, Columns, ContextRule, Domain, Place
 from vault.formats.catalogue import Entry, Options, Row
 from vault.formats.counted import Counted, but_for_check
 from vault.formats.declared_columns import columns_of
@@ -114,6 +114,7 @@ class Declared:
     of one width the first has the columns."""
 
     context: ContextRule = "optional"
+    vaulted_kinds = AS_THEY_ARE
 
     def __init__(
         self,

@@ -6,8 +6,9 @@ months that are never issued: they fit there twice, and can be told from everyth
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
+from types import MappingProxyType
 from typing import cast
 
 from vault.errors import InvalidValue, NotAToken, SetUpError
@@ -73,11 +74,16 @@ class FrNir:
 
     name = "fr-nir"
     context: ContextRule = "optional"
+    vaulted_kinds: Mapping[int, int] = MappingProxyType({SPECIAL_KIND: ORDINARY_KIND})
 
-    def __init__(self, band: str = "safe", keep_wrong_keys: bool = False) -> None:
+    def __init__(
+        self, band: str = "safe", keep_wrong_keys: bool = False, vaulted: bool = False
+    ) -> None:
         self._band = Bodies(BANDS[band])
         self._tokens = self._band if BANDS[band] else ORDINARY
         self._keep = keep_wrong_keys
+        self._keyless = vaulted
+        """Whether special values may come without their key: random tokens have room for it."""
         special = SPECIAL.size + (MISKEYED.size * WRONG_KEYS if keep_wrong_keys else 0)
         self._domains = (
             Domain.ranked(ORDINARY.size, self._tokens.size),
@@ -149,7 +155,7 @@ class FrNir:
         if self._band.holds_triple(body.triple):
             raise InvalidValue(NOT_AGAIN)
         special = SPECIAL.rank(body)
-        if special is None or key is None:
+        if special is None or (key is None and not self._keyless):
             raise InvalidValue(NEEDS_KEY)
         return Place(SPECIAL_KIND, special, groups)
 
@@ -213,8 +219,8 @@ def _with_wrong_key(bodies: Bodies, rank: int) -> tuple[Body, int]:
 
 
 @cache
-def _built(band: str, keep: bool) -> FrNir:
-    return FrNir(band, keep)
+def _built(band: str, keep: bool, vaulted: bool = False) -> FrNir:
+    return FrNir(band, keep, vaulted)
 
 
 def _make(options: Options) -> FrNir:
@@ -223,7 +229,7 @@ def _make(options: Options) -> FrNir:
         raise SetUpError(f"fr-nir has the bands {', '.join(BANDS)}")
     if wrong_key not in ("refuse", "keep"):
         raise SetUpError('wrong_key is "refuse" or "keep"')
-    return _built(band, wrong_key == "keep")
+    return _built(band, wrong_key == "keep", options.vaulted)
 
 
 _SHAPE_TEXT = "15 characters with the key or 13 without, compact or spaced"

@@ -1,0 +1,332 @@
+"""Random tokens: drawn, not computed, and kept with the value they stand for, sealed.
+
+The store finds an entry by its token, or by its index: a keyed hash of value and context. It
+can open neither. A sealed value is bound to everything around it (tenant, transformation,
+token, context, key version), so an entry that was moved, copied or put back elsewhere does
+not open; and a token that is unknown, erased, another's or of another context fails in the
+same words after the same work.
+"""
+
+import contextlib
+import hashlib
+import hmac
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from secrets import randbelow
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from vault.crypto.keyset import Keyset
+from vault.crypto.secret import KeyAccess
+from vault.engine.context import Contexts, context_at, tweak
+from vault.engine.outcome import Outcome
+from vault.engine.sealed import Header, pack, unpack
+from vault.errors import (
+    ContextRequired,
+    DomainExhausted,
+    InvalidValue,
+    ItemError,
+    NotAToken,
+    Refusal,
+)
+from vault.formats.base import Format, Place
+from vault.store.tokens import FULL, PARTITIONS, Entry, TokenStore, partition_of
+
+DRAWS = 64
+"""Tokens drawn for one value before the format is called full: at nine tenths in use, the
+most that can be configured, one value in a thousand needs more."""
+MAX_FILL = 0.5
+INDEX_BYTES = 16
+NONCE_BYTES = 12
+
+NO_TOKEN = "no value has this token under this context"  # noqa: S105 - words for an error
+NEEDS_CONTEXT = "this transformation binds tokens to a context: send one"
+FULL_UP = (
+    "as many tokens are in use as max_fill allows: erase or expire old ones, raise it, or use a"
+    " longer format"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Which request a fresh token is drawn for: the same one again gets the same tokens."""
+
+    principal: str
+    request_id: str
+    fingerprint: bytes
+
+
+@dataclass(slots=True, repr=False)  # values stand in it
+class _Wanted:
+    """A token to be drawn: for which value, at which places of the batch, in which form."""
+
+    index: bytes
+    canonical: str
+    context: bytes
+    kind: int
+    places: list[tuple[int, object]]
+
+
+class Vaulted:
+    """One transformation's random tokens. The store is the caller's: this is rules and keys."""
+
+    def __init__(
+        self,
+        form: Format,
+        keyset: Keyset,
+        key_id: str,
+        *,
+        context_required: bool = False,
+        convergent: bool = True,
+        max_fill: float = MAX_FILL,
+        tenant: str = "default",
+    ) -> None:
+        self.format = form
+        self.key_id = key_id
+        self.convergent = convergent
+        self._context_required = context_required
+        self._max_fill = max_fill
+        self._keyset = keyset
+        self._tenant = tenant
+        self._bound = _framed(tenant.encode(), key_id.encode())
+        key = keyset.derive_root("index").reveal(KeyAccess())
+        self._index = hmac.new(key, self._bound, hashlib.sha256)
+        self._ciphers: dict[int, AESGCM] = {}
+        self._unknown = AESGCM(os.urandom(32))
+
+    def space(self, kind: int) -> str:
+        """Where the tokens of a kind are kept."""
+        return f"{self.key_id}.{kind}"
+
+    def spaces(self) -> list[str]:
+        """All of them."""
+        kinds = (place.kind for place in self.format.kinds)
+        return sorted({self.space(self.format.vaulted_kinds.get(kind, kind)) for kind in kinds})
+
+    async def tokenise(
+        self,
+        store: TokenStore,
+        values: Sequence[str],
+        contexts: Contexts,
+        request: Request | None = None,
+    ) -> Outcome:
+        """A token for every value, or its error: those it has, else fresh ones, kept before
+        they are returned.
+
+        Raises Refusal (keys_unavailable, store_unavailable).
+        """
+        outcome = Outcome([None] * len(values))
+        wanted: dict[bytes, _Wanted] = {}
+        for place, value in enumerate(values):
+            try:
+                self._want(wanted, place, value, self._context(contexts, place), request)
+            except ItemError as error:
+                outcome.fail(place, error)
+        kinds: dict[int, list[_Wanted]] = {}
+        for one in wanted.values():
+            kinds.setdefault(one.kind, []).append(one)
+        for kind, some in kinds.items():
+            await self._create(store, kind, some, outcome)
+        return outcome
+
+    async def detokenise(
+        self, store: TokenStore, tokens: Sequence[str], contexts: Contexts
+    ) -> Outcome:
+        """The value of every token in the token's form, or its error.
+
+        Raises Refusal (store_unavailable).
+        """
+        outcome = Outcome([None] * len(tokens))
+        kinds: dict[int, dict[bytes, list[tuple[int, object]]]] = {}
+        for at, token in enumerate(tokens):
+            try:
+                kind, rank, form = self.format.read_token(token)
+            except ItemError as error:
+                outcome.fail(at, error)
+                continue
+            asked = kinds.setdefault(kind, {})
+            asked.setdefault(self._token(kind, rank), []).append((at, form))
+        for kind, asked in kinds.items():
+            found = await store.find(self.space(kind), list(asked))
+            for (token_bytes, places), entry in zip(asked.items(), found, strict=True):
+                for at, form in places:
+                    try:
+                        context = tweak(self._context(contexts, at))
+                        canonical = self._open(kind, token_bytes, entry, context)
+                        outcome.put(at, self._written(canonical, form))
+                    except ItemError as error:
+                        outcome.fail(at, error)
+        return outcome
+
+    def index(self, canonical: str, context: str | None) -> bytes:
+        """What the store finds a convergent token of a value by."""
+        mac = self._index.copy()
+        mac.update(_framed(b"value", canonical.encode()))
+        if context is not None:
+            mac.update(context.encode())
+            mac.update(b"\1")
+        return mac.digest()[:INDEX_BYTES]
+
+    def reseal(self, kind: int, entry: Entry) -> bytes | None:
+        """The entry's value under the primary key version; None where it is already.
+
+        Raises NotAToken where the entry does not open: damaged, moved, or its key is gone.
+        """
+        header = Header.read(entry.sealed)
+        version = self._keyset.primary.version
+        if header.version == version:
+            return None
+        canonical = self._open(kind, entry.token, entry, header.context)
+        return self._seal(kind, entry.token, canonical, header.context, header.created, version)
+
+    def opens(self, kind: int, entry: Entry) -> bool:
+        """Whether the entry is whole and its key usable: its value is not looked at."""
+        try:
+            self._open(kind, entry.token, entry, Header.read(entry.sealed).context)
+        except NotAToken:
+            return False
+        return True
+
+    def _context(self, contexts: Contexts, at: int) -> str | None:
+        context = context_at(contexts, at)
+        if context is None and self._context_required:
+            raise ContextRequired(NEEDS_CONTEXT)
+        return context
+
+    def _want(
+        self,
+        wanted: dict[bytes, _Wanted],
+        at: int,
+        value: str,
+        context: str | None,
+        request: Request | None,
+    ) -> None:
+        form = self.format
+        kind, _, written = form.read_value(value)
+        canonical = form.canonical(value)
+        if self.convergent:
+            index = self.index(canonical, context)
+        elif request is not None:
+            index = self._fresh(request, at)
+        else:
+            index = os.urandom(INDEX_BYTES)
+        kind = form.vaulted_kinds.get(kind, kind)
+        one = wanted.get(index)
+        if one is None:
+            one = wanted[index] = _Wanted(index, canonical, tweak(context), kind, [])
+        one.places.append((at, written))
+
+    def _fresh(self, request: Request, at: int) -> bytes:
+        mac = self._index.copy()
+        who = (request.principal.encode(), request.request_id.encode(), request.fingerprint)
+        mac.update(_framed(b"request", *who, str(at).encode()))
+        return mac.digest()[:INDEX_BYTES]
+
+    async def _create(
+        self, store: TokenStore, kind: int, wanted: list[_Wanted], outcome: Outcome
+    ) -> None:
+        room = self.format.domain(kind).room
+        most = int(room // PARTITIONS * self._max_fill)
+        version = self._primary()
+        created = Header.today(time.time())
+        for _ in range(DRAWS):
+            entries = []
+            for one in wanted:
+                token = self._draw(kind, room, one.index)
+                sealed = self._seal(kind, token, one.canonical, one.context, created, version)
+                entries.append(Entry(token, one.index, sealed))
+            taken = await store.create(self.space(kind), entries, most)
+            again = []
+            for one, token_bytes in zip(wanted, taken, strict=True):
+                if token_bytes is None:
+                    again.append(one)
+                elif token_bytes is FULL:
+                    _fail(outcome, one)
+                else:
+                    rank = int.from_bytes(token_bytes)
+                    for at, form in one.places:
+                        outcome.put(at, self.format.write_token(Place(kind, rank, form)))
+            wanted = again
+            if not wanted:
+                return
+        for one in wanted:
+            _fail(outcome, one)
+
+    def _draw(self, kind: int, room: int, index: bytes) -> bytes:
+        """A token anywhere in the room, but for its last six bits: those of the index."""
+        rank = randbelow(room // PARTITIONS) * PARTITIONS + partition_of(index)
+        return self._token(kind, rank)
+
+    def _token(self, kind: int, rank: int) -> bytes:
+        width = max(2, ((self.format.domain(kind).room - 1).bit_length() + 7) // 8)
+        return rank.to_bytes(width)
+
+    def _primary(self) -> int:
+        primary = self._keyset.primary
+        if not primary.usable:
+            raise Refusal("keys_unavailable", "the key version to tokenise with is not usable")
+        return primary.version
+
+    def _cipher(self, version: int) -> AESGCM:
+        """Raises KeyError for a version that is not usable."""
+        cipher = self._ciphers.get(version)
+        if cipher is None:
+            known = {one.version for one in self._keyset.versions if one.usable}
+            if version not in known:
+                raise KeyError(version)
+            key = self._keyset.derive(version, self._tenant, f"vaulted:{self.key_id}")
+            cipher = self._ciphers[version] = AESGCM(key.reveal(KeyAccess()))
+        return cipher
+
+    def _seal(
+        self, kind: int, token: bytes, canonical: str, context: bytes, created: int, version: int
+    ) -> bytes:
+        packed, nibbles = pack(canonical)
+        header = Header(version, nibbles, created, context).write()
+        nonce = os.urandom(NONCE_BYTES)
+        bound = self._bind(kind, token, header)
+        return header + nonce + self._cipher(version).encrypt(nonce, packed, bound)
+
+    def _open(self, kind: int, token: bytes, entry: Entry | None, context: bytes) -> str:
+        """Raises NotAToken, always in the same words and after the same work: where there is
+        no entry, one of random bytes is tried under a random key."""
+        cipher = self._unknown
+        sealed = _DECOY if entry is None else entry.sealed
+        header = Header.read(sealed)
+        if entry is not None:
+            with contextlib.suppress(KeyError):
+                cipher = self._cipher(header.version)
+        bound = self._bind(kind, token, header.under(context).write())
+        body = sealed[Header.SIZE :]
+        try:
+            packed = cipher.decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], bound)
+        except (InvalidTag, ValueError):  # ValueError: too short for a nonce
+            raise NotAToken(NO_TOKEN) from None
+        return unpack(packed, nibbles=header.nibbles)
+
+    def _bind(self, kind: int, token: bytes, header: bytes) -> bytes:
+        return self._bound + kind.to_bytes(4) + token + header
+
+    def _written(self, canonical: str, form: object) -> str:
+        try:
+            place = self.format.read_value(canonical)
+        except InvalidValue:
+            words = "the value behind this token is none of the format any more"
+            raise NotAToken(words) from None
+        return self.format.write_value(place._replace(form=form))
+
+
+_DECOY = Header(0, False, 0, bytes(8)).write() + os.urandom(NONCE_BYTES + 8 + 16)
+"""Sealed bytes as those of a NIR, which open under no key."""
+
+
+def _fail(outcome: Outcome, one: _Wanted) -> None:
+    for at, _ in one.places:
+        outcome.fail(at, DomainExhausted(FULL_UP))
+
+
+def _framed(*parts: bytes) -> bytes:
+    return b"".join(len(part).to_bytes(4) + part for part in parts)
