@@ -67,14 +67,19 @@ class TokenStore(Protocol):
         ...
 
     async def erase(self, space: str, tokens: Sequence[bytes]) -> list[bool]:
-        """Take entries out, both directions in one atomic step; durable once returned. False
-        where there was none."""
+        """Take values out, both directions in one atomic step; durable once returned. False
+        where there was none.
+
+        The bare token stays, as taken: it is never given to another value, since old data may
+        still hold it, and a backup that is imported later does not bring its value back.
+        """
         ...
 
     async def scan(self, space: str, after: bytes, most: int) -> tuple[list[Entry], bytes]:
         """About `most` entries and where to go on from: `after` is empty at the start, and
         what is returned is empty at the end. Entries that stand throughout the whole scan are
-        returned at least once, others perhaps."""
+        returned at least once, others perhaps. An erased token is an entry with neither index
+        nor sealed bytes."""
         ...
 
     async def scan_index(
@@ -84,7 +89,7 @@ class TokenStore(Protocol):
         ...
 
     async def count(self, space: str) -> int:
-        """How many tokens the space holds."""
+        """How many tokens the space holds, without erased ones."""
         ...
 
     async def close(self) -> None: ...
