@@ -24,39 +24,41 @@ from vault.store.base import Limit
 
 OPERATIONS: tuple[Operation, ...] = get_args(Operation)
 
-ACCESS = Access(
-    Settings(
-        clients={
-            "intake": Client(grants=(Grant("tokenise", "fr-nir"), Grant("tokenise", "digits"))),
-            "reimbursement": Client(
-                grants=(
-                    Grant("detokenise", "fr-nir", ("reimbursement", "appeal")),
-                    Grant("detokenise", "birth-date", ("reimbursement",)),
-                ),
-                limits=Limits(reveal=Window(hour=10_000), people=Window(hour=300, day=2_000)),
+SETTINGS = Settings(
+    clients={
+        "intake": Client(grants=(Grant("tokenise", "fr-nir"), Grant("tokenise", "digits"))),
+        "reimbursement": Client(
+            grants=(
+                Grant("detokenise", "fr-nir", ("reimbursement", "appeal")),
+                Grant("detokenise", "birth-date", ("reimbursement",)),
             ),
-            "portal": Client(
-                grants=(
-                    Grant("mask", "fr-nir", ("display",)),
-                    Grant("match", "fr-nir"),
-                    Grant("match", "digits", ("check",)),
-                    Grant("tokenise", "fr-nir"),
-                ),
-                limits=Limits(
-                    end_user=EndUserLimits(
-                        people=Window(day=200), reveal=Window(hour=20), match=Window(day=7)
-                    )
-                ),
+            limits=Limits(reveal=Window(hour=10_000), people=Window(hour=300, day=2_000)),
+        ),
+        "portal": Client(
+            grants=(
+                Grant("mask", "fr-nir", ("display",)),
+                Grant("match", "fr-nir"),
+                Grant("match", "digits", ("check",)),
+                Grant("tokenise", "fr-nir"),
             ),
-            "nobody": Client(),
-        }
-    )
+            limits=Limits(
+                end_user=EndUserLimits(
+                    people=Window(day=200), reveal=Window(hour=20), match=Window(day=7)
+                )
+            ),
+        ),
+        "nobody": Client(),
+    }
 )
+
+
+def access() -> Access:
+    return Access(SETTINGS)
 
 
 def code(*wish: str | None) -> str | None:
     try:
-        ACCESS.authorise(*wish)  # type: ignore[arg-type]
+        access().authorise(*wish)  # type: ignore[arg-type]
     except Refusal as refusal:
         return refusal.code
     return None
@@ -109,13 +111,13 @@ def limits_of(allowance: Allowance) -> dict[str, int]:
 
 class TestLimits:
     def test_where_nothing_is_said_the_shipped_ones_apply(self) -> None:
-        assert limits_of(ACCESS.authorise("intake", "tokenise", "fr-nir")) == {
+        assert limits_of(access().authorise("intake", "tokenise", "fr-nir")) == {
             "tokenise.hour": 1_000_000,
             "tokenise.day": 5_000_000,
         }
 
     def test_what_is_said_replaces_only_what_it_says(self) -> None:
-        allowance = ACCESS.authorise("reimbursement", "detokenise", "fr-nir", "appeal")
+        allowance = access().authorise("reimbursement", "detokenise", "fr-nir", "appeal")
         assert limits_of(allowance) == {
             "reveal.hour": 10_000,
             "reveal.day": 5_000,
@@ -124,14 +126,14 @@ class TestLimits:
         }
 
     def test_windows_are_in_seconds_and_the_scope_is_the_client(self) -> None:
-        allowance = ACCESS.authorise("reimbursement", "detokenise", "fr-nir", "appeal")
+        allowance = access().authorise("reimbursement", "detokenise", "fr-nir", "appeal")
         assert allowance.limits == (
             Limit("reimbursement", "reveal.hour", HOUR, 10_000),
             Limit("reimbursement", "reveal.day", DAY, 5_000),
         )
 
     def test_an_end_users_own_come_on_top(self) -> None:
-        mask = ACCESS.authorise("portal", "mask", "fr-nir", "display", "u-17")
+        mask = access().authorise("portal", "mask", "fr-nir", "display", "u-17")
         assert limits_of(mask) == {
             "reveal.hour": 1_000,
             "reveal.day": 5_000,
@@ -139,25 +141,27 @@ class TestLimits:
             "people.day": 500,
             "end_user.people.day": 200,
         }
-        match = ACCESS.authorise("portal", "match", "fr-nir", None, "u-17")
+        match = access().authorise("portal", "match", "fr-nir", None, "u-17")
         assert limits_of(match)["end_user.match.day"] == 7
         assert "end_user.reveal.hour" not in limits_of(match)
 
     def test_tokenising_counts_no_people(self) -> None:
-        allowance = ACCESS.authorise("portal", "tokenise", "fr-nir", None, "u-17")
+        allowance = access().authorise("portal", "tokenise", "fr-nir", None, "u-17")
         assert allowance.people == ()
         assert set(limits_of(allowance)) == {"tokenise.hour", "tokenise.day"}
 
     def test_an_end_user_of_a_client_without_such_limits_changes_nothing(self) -> None:
-        with_one = ACCESS.authorise("intake", "tokenise", "fr-nir", None, "u-17")
-        assert with_one is ACCESS.authorise("intake", "tokenise", "fr-nir")
+        known = access()
+        with_one = known.authorise("intake", "tokenise", "fr-nir", None, "u-17")
+        assert with_one is known.authorise("intake", "tokenise", "fr-nir")
 
     @given(st.text(min_size=1, max_size=60), st.text(min_size=1, max_size=60))
     def test_no_end_user_is_counted_as_a_client_or_as_another(self, one: str, two: str) -> None:
         scopes = [
             {limit.scope for limit in allowance.people}
             for allowance in (
-                ACCESS.authorise("portal", "mask", "fr-nir", "display", user) for user in (one, two)
+                access().authorise("portal", "mask", "fr-nir", "display", user)
+                for user in (one, two)
             )
         ]
         assert scopes[0] & scopes[1] == ({"portal"} if one != two else scopes[0])
@@ -211,15 +215,15 @@ class TestGrants:
             access.authorise("c", "detokenise", "t")
 
     def test_a_caller_is_told_its_own(self) -> None:
-        granted = {granted.transformation: granted for granted in ACCESS.grants_of("portal")}
+        granted = {granted.transformation: granted for granted in access().grants_of("portal")}
         assert list(granted) == ["fr-nir", "digits"]
         assert granted["fr-nir"].operations == ("mask", "match", "tokenise")
         assert granted["fr-nir"].purposes == ("display",)
         assert granted["digits"].purposes == ("check",)
 
     def test_whoever_has_none_is_told_none(self) -> None:
-        assert ACCESS.grants_of("nobody") == ()
-        assert ACCESS.grants_of("stranger") == ()
+        assert access().grants_of("nobody") == ()
+        assert access().grants_of("stranger") == ()
 
     def test_what_is_told_is_what_is_allowed(self) -> None:
         names = ("fr-nir", "birth-date", "digits")
@@ -228,7 +232,7 @@ class TestGrants:
         ):
             told = any(
                 granted.transformation == name and operation in granted.operations
-                for granted in ACCESS.grants_of(client)
+                for granted in access().grants_of(client)
             )
             purposes = ("reimbursement", "display", "check", None)
             allowed = any(
@@ -239,12 +243,12 @@ class TestGrants:
 
 def test_limits_are_known_without_a_grant() -> None:
     """What was charged under a grant that is gone still counts."""
-    allowance = ACCESS.authorise("portal", "mask", "fr-nir", "display", "agent-7")
-    assert ACCESS.limits_of("portal", "mask", "agent-7") == (allowance.limits, allowance.people)
-    assert ACCESS.limits_of("portal", "detokenise", "agent-7") == (
+    allowance = access().authorise("portal", "mask", "fr-nir", "display", "agent-7")
+    assert access().limits_of("portal", "mask", "agent-7") == (allowance.limits, allowance.people)
+    assert access().limits_of("portal", "detokenise", "agent-7") == (
         allowance.limits,
         allowance.people,
     )
-    limits, people = ACCESS.limits_of("nobody", "match", None) or ((), ())
+    limits, people = access().limits_of("nobody", "match", None) or ((), ())
     assert {limit.name for limit in limits + people} == {"match.hour", "match.day", "people.day"}
-    assert ACCESS.limits_of("stranger", "match", None) is None
+    assert access().limits_of("stranger", "match", None) is None

@@ -79,6 +79,7 @@ def test_tables_of_nirs_are_its_arithmetic() -> None:
     assert everybody.alike == 242_157_600_000
     assert (month.guesses, department.guesses, everybody.guesses) == (1_250, 1_500_000, 150_000_000)
     assert everybody.guesses == 2 * population(of("fr-nir"))
+    assert {type(each.guesses) for each in (month, department, everybody)} == {int}
 
 
 def test_tables_of_dates_are_the_days_there_are() -> None:
@@ -87,8 +88,22 @@ def test_tables_of_dates_are_the_days_there_are() -> None:
     assert "one context" in dates.of
     (short,) = tables(of("birth-date-6"))
     assert (short.guesses, short.alike) == (36_525, 10**6)
-    (digits,) = tables(of("digits"))
-    assert digits.guesses == digits.alike == 10**6
+
+
+@pytest.mark.parametrize(
+    ("configured", "what", "size"),
+    [
+        (of("digits"), "all values of the shortest kind", 10**6),
+        (of("digits", min_length=6, max_length=7), "all values of the shortest kind", 10**6),
+        (of("digits", min_length=8, max_length=8), "all values", 10**8),
+        (of("template", template="AA-9999-*"), "all values", 26**2 * 10**4 * 36),
+    ],
+)
+def test_tables_of_what_is_no_date_are_all_that_can_be_written(
+    configured: Transformation, what: str, size: int
+) -> None:
+    (table,) = tables(configured)
+    assert (table.of, table.guesses, table.alike) == (what, size, size)
 
 
 def test_the_smallest_of_a_formats_domains() -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
@@ -92,6 +93,21 @@ class TestAuthenticate:
         known.authenticate(f"Bearer {text}", HERE, last)
         known.authenticate(f"Bearer {text}", HERE, last.astimezone(east))
         refusal(known, f"Bearer {text}", at=last + timedelta(microseconds=1))
+
+    @pytest.mark.parametrize("zone", ["Etc/GMT+12", "Etc/GMT-14"])
+    def test_its_day_is_that_of_utc_whatever_the_machine_thinks(
+        self, zone: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        text, digest = mint("portal")
+        known = identities(portal=Credential(digest, expires=date(2026, 11, 24)))
+        monkeypatch.setenv("TZ", zone)
+        time.tzset()
+        try:
+            known.authenticate(f"Bearer {text}", HERE, datetime(2026, 11, 24, 23, 59, tzinfo=UTC))
+            refusal(known, f"Bearer {text}", at=datetime(2026, 11, 25, tzinfo=UTC))
+        finally:
+            monkeypatch.undo()
+            time.tzset()
 
     def test_the_last_day_of_the_calendar_is_a_day_too(self) -> None:
         text, digest = mint("portal")

@@ -56,7 +56,13 @@ FILES, GUESS_FILES = "detokenise:files", "match:files"
         ((REVEAL,), {"people.day": 2_000, "people.hour": 60}, 60, 1_440, ["people.hour"]),
         ((MATCH,), {"match.hour": 40, "match.day": 100}, 40, 100, ["match.day"]),
         ((MASK, MATCH), {"people.day": 10**6}, 2_000, 10_000, ["reveal.day", "match.day"]),
-        ((MASK, MATCH), {"people.day": 10**6, "reveal.hour": 10}, 1_010, 5_240, ["reveal.hour"]),
+        (
+            (MASK, MATCH),
+            {"people.day": 10**6, "reveal.hour": 10},
+            1_010,
+            5_240,
+            ["reveal.hour", "match.day"],
+        ),
         ((MASK, REVEAL), {"people.day": 10**6}, 1_000, 5_000, ["reveal.day"]),
         ((REVEAL,), {"reveal.hour": 90, "reveal.day": 30}, 30, 30, ["reveal.day"]),
         (("tokenise:fr-nir",), {}, 0, 0, []),
@@ -66,13 +72,14 @@ FILES, GUESS_FILES = "detokenise:files", "match:files"
         ((FILES,), {"people.day": 5}, 1_000, 5_000, ["reveal.day"]),
         ((REVEAL, GUESS_FILES), {"people.day": 5}, 1_005, 5_005, ["match.day", "people.day"]),
         ((REVEAL, FILES), {"people.day": 5}, 1_000, 5_000, ["reveal.day"]),
+        ((FILES, GUESS_FILES), {"people.day": 5}, 2_000, 10_000, ["reveal.day", "match.day"]),
         (("detokenise:birth-date", REVEAL), {"people.day": 5}, 5, 5, ["people.day"]),
     ],
 )
 def test_people(grants: Grants, limits: Limits, hour: int, day: int, held_by: list[str]) -> None:
     found = radius(grants, limits)
     assert found.people == (hour, day)
-    assert list(found.held_by)[: len(held_by)] == held_by
+    assert list(found.held_by) == held_by
 
 
 def test_values_and_guesses() -> None:
@@ -90,11 +97,12 @@ def test_values_and_guesses() -> None:
     [
         ('format = "fr-nir"', None),
         ('format = "digits"', None),
-        ('format = "digits"\nperson = "context"', "a context may stand for many"),
+        ('format = "digits"\nperson = "context"', "a context may stand for many people"),
         ('format = "birth-date"', "a date is many people's"),
         ('format = "birth-date-6"\nperson = "value"', "a date is many people's"),
-        ('format = "birth-date"\nperson = "context"', "a context may stand for many"),
+        ('format = "birth-date"\nperson = "context"', "a context may stand for many people"),
         ('format = "birth-date"\nperson = "context:fr-nir"', None),
+        ('format = "birth-date"\ncontext = "required"\nperson = "context:fr-nir"', None),
         (
             'format = "birth-date"\ncontext = "optional"\nperson = "context:fr-nir"',
             "a date is many people's",
@@ -107,11 +115,15 @@ def test_where_several_people_count_as_one(table: str, words: str | None) -> Non
     days = '[transformations.days]\nformat = "birth-date"\ncontext = "optional"\n'
     known = settings((), {}, f"{days}[transformations.one]\n{table}").transformations
     why = why_uncounted("one", known)
-    assert why is None if words is None else words in (why or "")
+    assert why == (None if words is None else f"{words}, who then count as one")
 
 
 def test_what_a_match_opens_behind_a_mask() -> None:
     (mask, match) = radius((MASK, MATCH), {}).left
+    assert [(one.operation, one.transformation) for one in (mask, match)] == [
+        ("mask", "fr-nir"),
+        ("match", "fr-nir"),
+    ]
     assert mask.behind is not None
     assert match.guesses == pytest.approx((mask.behind.candidates + 1) / 2)
     assert match.opened == pytest.approx(5_000 / match.guesses)
@@ -127,6 +139,7 @@ def test_texts_too_long_to_count() -> None:
     assert left.left[0].behind is not None
     assert left.left[0].behind.bits == pytest.approx(1_323, abs=1)
     assert 0 < left.left[1].opened < 1e-200
+    assert left.listed[0].transformation == "long"
     assert left.listed[0].seconds > 10**300
 
 

@@ -94,11 +94,14 @@ def test_refuses_what_is_not_32_bytes_in_base64(text: str, kek_file: Path) -> No
     assert not text or text not in str(caught.value)
 
 
+def test_a_command_is_given_nothing_to_read(tmp_path: Path) -> None:
+    line = f"command:{shlex.quote(sys.executable)} -c 'input(); import time; time.sleep(60)'"
+    with pytest.raises(SetUpError, match="exit code"):
+        open_kek(line, tmp_path)
+
+
 def test_a_command_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kek_module, "COMMAND_SECONDS", 0.2)
-    line = f"command:{shlex.quote(sys.executable)} -c 'input(); import time; time.sleep(60)'"
-    with pytest.raises(SetUpError, match="exit code"):  # its standard input is empty
-        open_kek(line, tmp_path)
     with pytest.raises(SetUpError, match="more than"):
         open_kek("command:sleep 60", tmp_path)
 

@@ -43,7 +43,7 @@ def end_user_scope(principal: str, end_user: str) -> str:
 
 
 def of_budget(
-    ceilings: Mapping[str, int], budget: str, scope: str, prefix: str = ""
+    ceilings: Mapping[str, int], budget: str, scope: str, prefix: str
 ) -> tuple[Limit, ...]:
     """The limits of one budget (``reveal``), shortest window first, named `prefix` + budget."""
     return tuple(

@@ -131,7 +131,8 @@ def _radius(
     )
     people = Most(min(values.hour, counted.hour), min(values.day, counted.day))
     spent = [budget for budget in ("reveal", "match") if budget in budgets]
-    holding = [*sorted(loose, reverse=True), PEOPLE] if counted.day < values.day else spent
+    # One of them is loose at most where this holds: with both, all values are counted.
+    holding = [*loose, PEOPLE] if counted.day < values.day else spent
     return Radius(
         people=people,
         reveals=reveals,
@@ -176,7 +177,7 @@ def _left(client: Client, known: Mapping[str, Transformation], matches: int) -> 
             found.append(Left(operation, name, behind))
         elif operation == "match":
             among = behind.candidates if behind else guessing.population(known[name])
-            guesses = max(1.0, (among + 1) / 2)
+            guesses = (among + 1) / 2
             found.append(Left(operation, name, None, guesses, matches / guesses))
     return tuple(found)
 
