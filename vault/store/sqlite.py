@@ -10,8 +10,6 @@ Each process opens the store for itself, after any fork.
 """
 
 import contextlib
-import errno
-import os
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +21,7 @@ from vault.errors import Refusal, SetUpError
 from vault.store.base import Charge, Limit, Lock, Mark, Replay, State, Verdict, refusal_of
 from vault.store.books import LOCKED, Books, Needs
 from vault.store.checkpointing import Checkpointer
+from vault.store.sqlite_file import WentBackwards, connect, create, name_of, unavailable
 from vault.store.tables import (
     SCHEMA,
     VERSION,
@@ -38,16 +37,10 @@ from vault.store.turn import Turn
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection, Facts], T]
 
-BUSY_SECONDS = 0.05
-"""How long SQLite itself waits, in the loop, for one who writes without taking a turn."""
 HALTED_RETRY_SECONDS = 60
 
 
-class _WentBackwards(Exception):
-    """The file is another one, or an older one, than the one that was served from."""
-
-
-_TROUBLES = (sqlite3.Error, OSError, msgspec.MsgspecError, _WentBackwards)
+_TROUBLES = (sqlite3.Error, OSError, msgspec.MsgspecError, WentBackwards)
 
 
 class SqliteStore:
@@ -76,7 +69,7 @@ class SqliteStore:
             raise _unusable(path, error) from error
         store = cls(path, turn)
         try:
-            _create(path)
+            create(path, SCHEMA, VERSION, "store.url")
             facts = store._transact(lambda _, facts: facts)
         except _TROUBLES as error:
             turn.close()
@@ -234,12 +227,12 @@ class SqliteStore:
         try:
             taken = await self._turn.take()
         except OSError as error:  # TimeoutError is one
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
         try:
             return self._transact(work)
         except _TROUBLES as error:
             self._drop()
-            raise _unavailable(error) from error
+            raise unavailable(error) from error
         finally:
             self._turn.end(taken)
 
@@ -249,7 +242,7 @@ class SqliteStore:
         try:
             facts = read_facts(connection)
             if self._epoch not in {None, facts.epoch} or facts.changes < self._changes:
-                raise _WentBackwards
+                raise WentBackwards
             result = work(connection, facts)
             connection.execute("COMMIT")
         except BaseException:
@@ -292,63 +285,13 @@ class SqliteStore:
 
 
 def _connect(path: Path) -> sqlite3.Connection:
-    """Never makes a file. `synchronous = NORMAL`: a power cut may cost the last commits, and
-    the record, which is always synced, brings them back."""
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode=rw",
-        uri=True,
-        timeout=BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    try:
-        if connection.execute("PRAGMA journal_mode = WAL").fetchone()[0] != "wal":
-            raise sqlite3.OperationalError("the file system has no shared memory for WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA cache_size = -16000")
-        connection.execute("PRAGMA wal_autocheckpoint = 16384")  # should the thread lag behind
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _create(path: Path) -> None:
-    """Make the file and its tables where they are not there yet; the caller has the turn."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-    for each in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
-        if each.exists():
-            each.chmod(0o600)
-    with contextlib.closing(_connect(path)) as connection:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
-        if version == VERSION:
-            return
-        if version or connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-            raise SetUpError(
-                f"{path} is no store that this version of Jeton can use (schema {version}, not"
-                f" {VERSION}): run the version that wrote it, or name another file in store.url"
-            )
-        connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version = {VERSION}; COMMIT;")
-
-
-def _name(error: BaseException) -> str:
-    """What went wrong, without a path or a value."""
-    if isinstance(error, TimeoutError):
-        return "other processes keep it locked"
-    if isinstance(error, _WentBackwards):
-        return "its file was replaced by another or an older one: restart the service"
-    if isinstance(error, OSError):
-        return errno.errorcode.get(error.errno or 0, "OSError")
-    return getattr(error, "sqlite_errorname", type(error).__name__)
-
-
-def _unavailable(error: BaseException) -> Refusal:
-    return Refusal("store_unavailable", f"the store cannot be used ({_name(error)})", 1)
+    """What a power cut may cost with `NORMAL`, the record brings back: it is always synced."""
+    return connect(path, "NORMAL")
 
 
 def _unusable(path: Path, error: BaseException) -> SetUpError:
     return SetUpError(
-        f"the store {path} cannot be used ({_name(error)}): it must be a file of Jeton's own on"
+        f"the store {path} cannot be used ({name_of(error)}): it must be a file of Jeton's own on"
         " a local disk, in a folder that this user may write to. Put a backup back if it is"
         " damaged; if there is none, move it away and start again: the record tells what was"
         " spent"
