@@ -101,10 +101,27 @@ class Vaulted:
         """Where the tokens of a kind are kept."""
         return f"{self.key_id}.{kind}"
 
-    def spaces(self) -> list[str]:
-        """All of them."""
-        kinds = (place.kind for place in self.format.kinds)
-        return sorted({self.space(self.format.vaulted_kinds.get(kind, kind)) for kind in kinds})
+    def rooms(self) -> list[tuple[int, int]]:
+        """Each kind that tokens are of, and how many there may be."""
+        known = self.format.vaulted_kinds
+        kinds = {known.get(place.kind, place.kind) for place in self.format.kinds}
+        return [(kind, self._most(kind) * PARTITIONS) for kind in sorted(kinds)]
+
+    def place(self, token: str) -> tuple[int, bytes] | None:
+        """A token's kind, and what the store knows it as; None where the text is no token."""
+        try:
+            kind, rank, _ = self.format.read_token(token)
+        except ItemError:
+            return None
+        return kind, self._token(kind, rank)
+
+    def read(self, value: str) -> tuple[int, str]:
+        """The kind of a value's token, and the value in its canonical form.
+
+        Raises InvalidValue.
+        """
+        kind = self.format.read_value(value).kind
+        return self.format.vaulted_kinds.get(kind, kind), self.format.canonical(value)
 
     async def tokenise(
         self,
@@ -182,13 +199,13 @@ class Vaulted:
         canonical = self._open(kind, entry.token, entry, header.context)
         return self._seal(kind, entry.token, canonical, header.context, header.created, version)
 
-    def opens(self, kind: int, entry: Entry) -> bool:
-        """Whether the entry is whole and its key usable: its value is not looked at."""
+    def canonical(self, kind: int, entry: Entry) -> str | None:
+        """The value of an entry, whatever its context; None where it does not open: damaged,
+        moved, or its key is gone."""
         try:
-            self._open(kind, entry.token, entry, Header.read(entry.sealed).context)
+            return self._open(kind, entry.token, entry, Header.read(entry.sealed).context)
         except NotAToken:
-            return False
-        return True
+            return None
 
     def _context(self, contexts: Contexts, at: int) -> str | None:
         context = context_at(contexts, at)
@@ -204,16 +221,14 @@ class Vaulted:
         context: str | None,
         request: Request | None,
     ) -> None:
-        form = self.format
-        kind, _, written = form.read_value(value)
-        canonical = form.canonical(value)
+        written = self.format.read_value(value).form
+        kind, canonical = self.read(value)
         if self.convergent:
             index = self.index(canonical, context)
         elif request is not None:
             index = self._fresh(request, at)
         else:
             index = os.urandom(INDEX_BYTES)
-        kind = form.vaulted_kinds.get(kind, kind)
         one = wanted.get(index)
         if one is None:
             one = wanted[index] = _Wanted(index, canonical, tweak(context), kind, [])
@@ -228,8 +243,7 @@ class Vaulted:
     async def _create(
         self, store: TokenStore, kind: int, wanted: list[_Wanted], outcome: Outcome
     ) -> None:
-        room = self.format.domain(kind).room
-        most = int(room // PARTITIONS * self._max_fill)
+        room, most = self.format.domain(kind).room, self._most(kind)
         version = self._primary()
         created = Header.today(time.time())
         for _ in range(DRAWS):
@@ -259,6 +273,10 @@ class Vaulted:
         """A token anywhere in the room, but for its last six bits: those of the index."""
         rank = randbelow(room // PARTITIONS) * PARTITIONS + partition_of(index)
         return self._token(kind, rank)
+
+    def _most(self, kind: int) -> int:
+        """How many tokens a partition may hold."""
+        return int(self.format.domain(kind).room // PARTITIONS * self._max_fill)
 
     def _token(self, kind: int, rank: int) -> bytes:
         width = max(2, ((self.format.domain(kind).room - 1).bit_length() + 7) // 8)

@@ -70,8 +70,9 @@ class TokenStore(Protocol):
         """Take values out, both directions in one atomic step; durable once returned. False
         where there was none.
 
-        The bare token stays, as taken: it is never given to another value, since old data may
-        still hold it, and a backup that is imported later does not bring its value back.
+        The bare token is taken from then on, also where there was none: it is never given to
+        another value, since old data may still hold it, and a backup that is imported later
+        does not bring its value back.
         """
         ...
 
