@@ -8,7 +8,6 @@ import json
 import logging
 import sys
 import threading
-import traceback
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from hypothesis import strategies as st
 import vault
 from tests.support.channels import ELSEWHERE, LOGGED, NUMBERS, Channel, send
 from tests.support.leaks import distinctive_values, found
+from tests.support.leaky_log import LeakyLog, install_leaky
 from vault.telemetry import Names, install, know, log, logs, watch
 from vault.telemetry.vocabulary import EVENTS, FIELDS, WITHHELD, admit
 
@@ -65,40 +65,6 @@ def _as_before() -> Iterator[None]:
     for name, (kept, propagate) in others.items():
         logging.getLogger(name).handlers[:] = kept
         logging.getLogger(name).propagate = propagate
-
-
-class LeakyLog:
-    """What a log looks like that was written without a thought."""
-
-    def __init__(self, stream: io.StringIO, **bound: object) -> None:
-        self._stream, self._bound = stream, bound
-
-    def bind(self, **fields: object) -> "LeakyLog":
-        return LeakyLog(self._stream, **fields)
-
-    def info(self, said: str, /, **fields: Any) -> None:
-        failure = fields.get("exception") or fields.get("exc_info")
-        if isinstance(failure, BaseException):
-            told = traceback.TracebackException.from_exception(failure, capture_locals=True)
-            fields["told"] = "".join(told.format())
-        line = json.dumps({**self._bound, **fields, "said": said}, default=repr)
-        self._stream.write(line + "\n")
-
-    warning = error = info
-
-
-def install_leaky(stream: io.StringIO) -> LeakyLog:
-    handler = logging.StreamHandler(stream)
-    handler.setFormatter(logging.Formatter("%(name)s %(pathname)s %(message)s"))
-    logging.root.handlers[:] = [handler]
-    logging.getLogger("uvicorn.error").propagate = True
-    logging.raiseExceptions = True
-    sys.excepthook, sys.unraisablehook = sys.__excepthook__, sys.__unraisablehook__
-    threading.excepthook = threading.__excepthook__
-    warnings.showwarning = lambda message, category, filename, *_: print(
-        warnings.formatwarning(message, category, filename, 7), file=stream
-    )
-    return LeakyLog(stream)
 
 
 @pytest.mark.parametrize(("channel", "values"), CHANNELS)

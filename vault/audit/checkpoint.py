@@ -31,6 +31,7 @@ from vault.audit.entry import seconds, timestamp
 from vault.audit.group import Tail
 from vault.audit.locking import locked
 from vault.audit.segment import sync_folder
+from vault.audit.trouble import RecordError
 from vault.errors import SetUpError
 
 FILE = "checkpoints.jsonl"
@@ -128,7 +129,7 @@ class Checkpoints:
             )
         number = checkpoint.number if checkpoint is not None else 0
         if number < self._number:
-            raise OSError("the last checkpoints of the record are gone")
+            raise RecordError("the last checkpoints of the record are gone")
         self._number = number
         return checkpoint
 
@@ -178,7 +179,7 @@ class Checkpoints:
             os.ftruncate(descriptor, size)
             try:
                 if os.pwrite(descriptor, line, size) < len(line):
-                    raise OSError("the checkpoint was written in part only")
+                    raise RecordError("the checkpoint was written in part only")
                 os.fsync(descriptor)
             except OSError:
                 os.ftruncate(descriptor, size)

@@ -18,6 +18,7 @@ from vault.audit.entry import Detail, Entry, Event, Receipt, lines, timestamp
 from vault.audit.group import Group, Tail, genesis, seal_group
 from vault.audit.locking import FileLock, same_file
 from vault.audit.segment import OpenSegment, Scan, before_segment, first_time, scan, segments
+from vault.audit.trouble import RecordError, words_of
 from vault.errors import Refusal
 
 SEGMENT_BYTES = 256 * 1024 * 1024
@@ -176,7 +177,7 @@ class RecordWriter:
         if not (_is(path, self._segment) and self._lock.in_place()):
             self._adopt(path)
         if not os.access(path, os.W_OK):
-            raise PermissionError("the segment cannot be written")
+            raise RecordError("the segment cannot be written")
         if self._dirty:
             self._segment.cut()
             self._dirty = False
@@ -185,7 +186,7 @@ class RecordWriter:
         if self._wanted:
             room = os.statvfs(path)
             if room.f_bavail * room.f_frsize < max(self._wanted, size) + SPARE_BYTES:
-                raise OSError("there is not room enough yet")
+                raise RecordError("there is not room enough yet")
 
     def _adopt(self, path: Path) -> None:
         """The files were replaced: go on with them only if they hold the very same chain."""
@@ -226,7 +227,7 @@ class RecordWriter:
         self._due = False
 
     def _fail(self, error: OSError, size: int) -> None:
-        self.trouble = error.strerror or str(error)
+        self.trouble = words_of(error)
         self._wanted = size
         self._dirty = not isinstance(error, ForeignChangeError)
         if self._dirty:
@@ -237,7 +238,7 @@ class RecordWriter:
                 pass
 
 
-class ForeignChangeError(OSError):
+class ForeignChangeError(RecordError):
     """Somebody else changed the files: nothing is cut, for it may be evidence."""
 
 

@@ -35,8 +35,11 @@ class Item(NamedTuple):
     candidate: str = ""
     problem: str | None = None
 
+    def __repr__(self) -> str:  # values stand in it
+        return "<Item>"
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, repr=False)  # a context stands in it
 class Wish:
     """What is asked of every line."""
 

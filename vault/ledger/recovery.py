@@ -19,6 +19,7 @@ from vault.audit.entry import Event, seconds
 from vault.audit.locking import FileLock
 from vault.audit.reading import tail_at
 from vault.audit.segment import chains
+from vault.audit.trouble import words_of
 from vault.audit.writer import DamagedError, RecordWriter
 from vault.config import Audit
 from vault.errors import SetUpError
@@ -70,7 +71,7 @@ async def open_ledger(
         finally:
             lock.release()
     except OSError as error:
-        words = f"the record's folder cannot be used: {error.strerror or error}"
+        words = f"the record's folder cannot be used: {words_of(error)}"
         raise SetUpError(words) from error
     except msgspec.DecodeError:
         words = "a sealed line of the record is no entry: `jeton audit verify` says which"

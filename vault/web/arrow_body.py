@@ -23,7 +23,7 @@ CODES: Final = sorted({code for codes in ITEM_CODES.values() for code in codes})
 ERROR: Final = pa.dictionary(pa.int8(), pa.utf8())
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # values stand in it
 class Sent(Content):
     """And what an answer of the same shape needs to know."""
 

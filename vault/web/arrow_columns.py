@@ -38,7 +38,7 @@ def answer_kind(kind: Kind) -> Kind:
     return pa.dictionary(pa.int32(), text_kind(kind)) if pa.types.is_dictionary(kind) else kind
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # values stand in it
 class Column:
     """A column of all batches. With `codes`, row `i` is the text at ``codes[i]`` of `array`
     (NULL: none), whose texts differ; else `array` has the rows themselves."""

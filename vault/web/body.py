@@ -35,7 +35,7 @@ MAX_CONTEXT: Final = 256
 """Bytes of UTF-8."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, repr=False)  # values stand in it
 class Content:
     """What was asked for, as a `Call` of the service has it."""
 

@@ -22,6 +22,9 @@ class _Asked(Struct, forbid_unknown_fields=True):
     context: str | UnsetType = UNSET
     contexts: list[str] | UnsetType = UNSET
 
+    def __repr__(self) -> str:  # values stand in it
+        return f"<{type(self).__name__}>"
+
 
 class Values(_Asked):
     """What tokenise takes."""
