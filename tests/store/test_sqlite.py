@@ -170,7 +170,7 @@ async def test_pages_damaged_while_serving(path: Path) -> None:
     await store.close()
     good = path.read_bytes()
     store = SqliteStore.open(path)
-    store._drop()  # as after any other trouble: nothing is cached
+    store._file.drop()  # as after any other trouble: nothing is cached
     path.write_bytes(good[:4096] + b"\xff" * (len(good) - 4096))
     assert "SQLITE_CORRUPT" in (await refused(store)).detail
     path.write_bytes(good)

@@ -4,12 +4,15 @@
 """
 
 from pathlib import Path
+from typing import Protocol
 
 from vault.errors import SetUpError
 from vault.store.base import Store
 from vault.store.sqlite import SqliteStore
+from vault.store.sqlite_tokens import SqliteTokens
+from vault.store.tokens import TokenStore
 
-__all__ = ["Store", "open_store"]
+__all__ = ["Store", "TokenStore", "open_store", "open_tokens"]
 
 
 def open_store(url: str, base: Path) -> Store:
@@ -18,7 +21,35 @@ def open_store(url: str, base: Path) -> Store:
     Each process opens it for itself. Raises SetUpError for another scheme, and where the
     store cannot be used.
     """
+    return SqliteStore.open(base / _path(url))
+
+
+async def open_tokens(url: str, base: Path) -> TokenStore:
+    """Open the random tokens of the store at `url`: with SQLite a file of their own, beside the
+    store's (``jeton.db``, ``jeton.tokens.db``). Raises as `open_store`.
+    """
+    path = base / _path(url)
+    return SqliteTokens.open(path.with_name(f"{path.stem}.tokens{path.suffix}"))
+
+
+def _path(url: str) -> str:
     scheme, _, path = url.partition(":")
     if scheme != "sqlite" or not path:
         raise SetUpError("store.url must be sqlite:PATH, such as sqlite:jeton.db")
-    return SqliteStore.open(base / path)
+    return path
+
+
+async def open_tokens(settings: StoreSettings, base: Path) -> TokenStore:
+    """Open the vaulted tokens that belong to a store: of ``sqlite:PATH``, in a file beside it.
+
+    Each process opens them for itself. Raises SetUpError as `open_store`.
+    """
+    scheme, _, path = settings.url.partition(":")
+    if scheme != "sqlite" or not path:
+        raise SetUpError("store.url must be sqlite:PATH, such as sqlite:jeton.db")
+    return SqliteTokens.open(tokens_beside(base / path))
+
+
+def tokens_beside(store: Path) -> Path:
+    """``jeton.tokens.db`` beside ``jeton.db``."""
+    return store.with_name(f"{store.stem}.tokens{store.suffix}")

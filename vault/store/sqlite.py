@@ -9,7 +9,6 @@ serving, and takes none that is older than what it has seen: a lost budget is no
 Each process opens the store for itself, after any fork.
 """
 
-import contextlib
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,16 +17,29 @@ from typing import TypeVar
 import msgspec
 
 from vault.errors import Refusal, SetUpError
-from vault.store.base import Charge, Limit, Lock, Mark, Replay, State, Verdict, refusal_of
+from vault.store.base import (
+    Charge,
+    Lease,
+    Limit,
+    Lock,
+    Mark,
+    Replay,
+    State,
+    Verdict,
+    halted,
+    refusal_of,
+    went_back,
+)
 from vault.store.books import LOCKED, Books, Needs
 from vault.store.checkpointing import Checkpointer
-from vault.store.sqlite_file import WentBackwards, connect, create, name_of, unavailable
+from vault.store.sqlite_file import File, WentBackwards, connect, create, name_of, unavailable
 from vault.store.tables import (
     SCHEMA,
     VERSION,
     Facts,
     Sweeper,
     Tables,
+    charged_of,
     read_facts,
     write_facts,
     write_mark,
@@ -37,8 +49,6 @@ from vault.store.turn import Turn
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection, Facts], T]
 
-HALTED_RETRY_SECONDS = 60
-
 
 _TROUBLES = (sqlite3.Error, OSError, msgspec.MsgspecError, WentBackwards)
 
@@ -47,10 +57,8 @@ class SqliteStore:
     """See `vault.store.base.Store`; made by `open`."""
 
     def __init__(self, path: Path, turn: Turn) -> None:
-        self._path = path
         self._turn = turn
-        self._connection: sqlite3.Connection | None = None
-        self._inode: tuple[int, int] | None = None
+        self._file = File(path, lambda: _connect(path))
         self._epoch: str | None = None
         self._changes = 0
         self._sweeper = Sweeper()
@@ -84,8 +92,9 @@ class SqliteStore:
     async def commit(self, group: Sequence[Charge], mark: Mark, now: float) -> list[Verdict]:
         def work(connection: sqlite3.Connection, facts: Facts) -> list[Verdict]:
             if facts.halted is not None:
-                words = f"reveals are stopped until `jeton audit accept`: {facts.halted}"
-                raise Refusal("store_unavailable", words, HALTED_RETRY_SECONDS)
+                raise halted(facts.halted)
+            if charged_of(connection, mark.writer) < mark.charged:
+                raise went_back()
             facts.seen = max(facts.seen, now)
             books = Books(facts.seen, now)
             tables = Tables(connection, books)
@@ -101,10 +110,10 @@ class SqliteStore:
 
         return await self._run(work)
 
-    async def lease(self, charge: Charge, share: int, now: float) -> int:
+    async def lease(self, charge: Charge, share: int, now: float) -> Lease:
         items, limits = charge.items, charge.limits
 
-        def work(connection: sqlite3.Connection, facts: Facts) -> int:
+        def work(connection: sqlite3.Connection, facts: Facts) -> Lease:
             facts.seen = max(facts.seen, now)
             books = Books(facts.seen, now)
             tables = Tables(connection, books)
@@ -117,7 +126,7 @@ class SqliteStore:
             tables.write()
             self._sweeper.sweep(connection, facts.seen, 0)
             write_facts(connection, facts)
-            return granted
+            return Lease(granted, facts.seen)
 
         return await self._run(work)
 
@@ -210,7 +219,7 @@ class SqliteStore:
 
     async def close(self) -> None:
         self._checkpointer.close()
-        self._drop()
+        self._file.drop()
         self._turn.close()
 
     async def _write(self, sql: str, values: Sequence[object] | Mapping[str, object]) -> int:
@@ -231,13 +240,13 @@ class SqliteStore:
         try:
             return self._transact(work)
         except _TROUBLES as error:
-            self._drop()
+            self._file.drop()
             raise unavailable(error) from error
         finally:
             self._turn.end(taken)
 
     def _transact(self, work: Work[T]) -> T:
-        connection = self._connected()
+        connection = self._file.connected()
         connection.execute("BEGIN IMMEDIATE")
         try:
             facts = read_facts(connection)
@@ -253,35 +262,6 @@ class SqliteStore:
             self._changes = facts.changes
             self._checkpointer.remind()
         return result
-
-    def _connected(self) -> sqlite3.Connection:
-        """The connection to what stands at the path now: SQLite itself would go on writing to
-        a file that was taken away."""
-        try:
-            status = self._path.stat()
-        except OSError:
-            self._leave()
-            raise
-        if self._inode != (status.st_dev, status.st_ino):
-            self._leave()
-        if self._connection is None:
-            self._connection = _connect(self._path)
-            self._inode = (status.st_dev, status.st_ino)
-        return self._connection
-
-    def _leave(self) -> None:
-        """The file was taken away: give it all it is owed from the write-ahead log, which
-        stayed behind and must not be taken for that of the next file at the path."""
-        if self._connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._drop()
-
-    def _drop(self) -> None:
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                connection.close()
 
 
 def _connect(path: Path) -> sqlite3.Connection:

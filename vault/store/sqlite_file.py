@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +16,46 @@ BUSY_SECONDS = 0.05
 
 class WentBackwards(Exception):
     """The file is another one, or an older one, than the one that was served from."""
+
+
+class File:
+    """One connection to what stands at a path now: SQLite itself would go on writing to a file
+    that was taken away."""
+
+    def __init__(self, path: Path, connect: Callable[[], sqlite3.Connection]) -> None:
+        self._path = path
+        self._connect = connect
+        self._connection: sqlite3.Connection | None = None
+        self.inode: tuple[int, int] | None = None
+        """Which file the connection is to."""
+
+    def connected(self) -> sqlite3.Connection:
+        """Raises OSError where there is no file, sqlite3.Error where it cannot be used."""
+        try:
+            status = self._path.stat()
+        except OSError:
+            self._leave()
+            raise
+        if self.inode != (status.st_dev, status.st_ino):
+            self._leave()
+        if self._connection is None:
+            self._connection = self._connect()
+            self.inode = (status.st_dev, status.st_ino)
+        return self._connection
+
+    def drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    def _leave(self) -> None:
+        """The file was taken away: give it all it is owed from the write-ahead log, which
+        stayed behind and must not be taken for that of the next file at the path."""
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self.drop()
 
 
 def connect(path: Path, synchronous: Literal["NORMAL", "FULL"]) -> sqlite3.Connection:

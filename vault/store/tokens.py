@@ -27,6 +27,10 @@ class Entry:
     sealed: bytes
 
 
+Change = tuple[bytes, bytes, bytes]
+"""A token, the sealed bytes that stand there, and those that shall."""
+
+
 def partition_of(place: bytes) -> int:
     """Of a token or an index: its last six bits."""
     return place[-1] & (PARTITIONS - 1)
@@ -48,9 +52,9 @@ class TokenStore(Protocol):
         that token, None, and nothing is changed: the caller draws another. Entries of one call
         see those before them.
 
-        `most`: how many tokens each partition of the space may hold; one that is full takes no
-        new index and answers `FULL`. What is returned is durable, and on as many replicas as
-        the store is configured for.
+        `most`: how many tokens each partition of the space may hold, erased ones too; one that
+        is full takes no new index and answers `FULL`, whatever token was drawn. What is
+        returned is durable, and on as many replicas as the store is configured for.
         """
         ...
 
@@ -62,8 +66,8 @@ class TokenStore(Protocol):
         """The token of each index."""
         ...
 
-    async def replace(self, space: str, token: bytes, old: bytes, new: bytes) -> bool:
-        """Put `new` sealed bytes in the place of `old`; False where others stand there now."""
+    async def replace(self, space: str, changes: Sequence[Change]) -> list[bool]:
+        """Put new sealed bytes in the place of old ones; False where others stand there now."""
         ...
 
     async def erase(self, space: str, tokens: Sequence[bytes]) -> list[bool]:
@@ -91,6 +95,11 @@ class TokenStore(Protocol):
 
     async def count(self, space: str) -> int:
         """How many tokens the space holds, without erased ones."""
+        ...
+
+    async def compact(self) -> None:
+        """Leave nothing of what was erased in the store's files, where this can be done from
+        here. Costs what copying the whole store costs: once after many erasures."""
         ...
 
     async def close(self) -> None: ...

@@ -1,0 +1,183 @@
+"""Vaulted tokens in an SQLite file that all worker processes of a host share.
+
+The event loop never waits for the disk: one thread writes, in turn with the other processes
+(`vault.store.turn`), another one reads what is committed. A group of writes is one transaction
+and one flush, and nothing is answered before it; what does not become durable was not done.
+
+`secure_delete` blanks what is erased within the file; `compact` sees to the rest.
+"""
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vault.errors import SetUpError
+from vault.store import token_rows as rows
+from vault.store.checkpointing import Checkpointer
+from vault.store.lane import Lane, What, Work
+from vault.store.sqlite_file import File, WentBackwards, connect, create, name_of, unavailable
+from vault.store.tokens import Change, Entry
+from vault.store.turn import Turn
+
+PIECE = 10_000
+"""Items of one call that are written in one transaction: others need not wait for a million."""
+COMPACT_SECONDS = 10.0
+"""How long `compact` waits for those who still read what was erased."""
+
+_TROUBLES = (sqlite3.Error, OSError, WentBackwards)
+
+
+class SqliteTokens:
+    """See `vault.store.tokens.TokenStore`; made by `open`."""
+
+    def __init__(self, path: Path, turn: Turn) -> None:
+        self._path = path
+        self._turn = turn
+        self._written = File(path, lambda: _connect(path))
+        self._read = File(path, lambda: _connect(path))
+        self._written.connected()
+        self._inode = self._written.inode
+        self._writer = Lane("tokens-write", self._write)
+        self._reader = Lane("tokens-read", self._look)
+        self._checkpointer = Checkpointer(lambda: _connect(path), turn)
+
+    @classmethod
+    def open(cls, path: Path) -> "SqliteTokens":
+        """Open the file, or make it. Raises SetUpError where it cannot be used."""
+        try:
+            turn = Turn(path.with_name(f"{path.name}.lock"))
+        except OSError as error:
+            raise _unusable(path, error) from error
+        try:
+            taken = turn.take_at_start()
+            create(path, rows.SCHEMA, rows.VERSION, "store.url")
+            store = cls(path, turn)
+            turn.end(taken)
+        except (sqlite3.Error, OSError) as error:  # TimeoutError is one
+            turn.close()
+            raise _unusable(path, error) from error
+        except SetUpError:
+            turn.close()
+            raise
+        return store
+
+    async def create(self, space: str, entries: Sequence[Entry], most: int) -> list[bytes | None]:
+        # Most values have a token already: that takes no turn and no flush.
+        found = await self.find_index(space, [entry.index for entry in entries])
+        new = [place for place, token in enumerate(found) if token is None]
+        made = await self._ask(self._writer, (rows.create, space, most), [entries[n] for n in new])
+        for place, token in zip(new, made, strict=True):
+            found[place] = token
+        return found
+
+    async def find(self, space: str, tokens: Sequence[bytes]) -> list[Entry | None]:
+        return await self._ask(self._reader, (rows.find, space), tokens)
+
+    async def find_index(self, space: str, indexes: Sequence[bytes]) -> list[bytes | None]:
+        return await self._ask(self._reader, (rows.find_index, space), indexes)
+
+    async def replace(self, space: str, changes: Sequence[Change]) -> list[bool]:
+        return await self._ask(self._writer, (rows.replace, space), changes)
+
+    async def erase(self, space: str, tokens: Sequence[bytes]) -> list[bool]:
+        return await self._ask(self._writer, (rows.erase, space), tokens)
+
+    async def scan(self, space: str, after: bytes, most: int) -> tuple[list[Entry], bytes]:
+        [entries] = await self._ask(self._reader, (rows.scan, space), [(after, most)])
+        return entries, entries[-1].token if len(entries) == most else b""
+
+    async def scan_index(
+        self, space: str, after: bytes, most: int
+    ) -> tuple[list[tuple[bytes, bytes]], bytes]:
+        [pairs] = await self._ask(self._reader, (rows.scan_index, space), [(after, most)])
+        return pairs, pairs[-1][0] if len(pairs) == most else b""
+
+    async def count(self, space: str) -> int:
+        [held] = await self._ask(self._reader, (rows.count,), [space])
+        return int(held)
+
+    async def compact(self) -> None:
+        try:
+            await asyncio.to_thread(self._compact)
+        except _TROUBLES as error:
+            raise unavailable(error) from error
+
+    async def close(self) -> None:
+        await self._writer.close()
+        await self._reader.close()
+        self._checkpointer.close()
+        self._written.drop()
+        self._read.drop()
+        self._turn.close()
+
+    async def _ask(self, lane: Lane, what: What, items: Sequence[Any]) -> list[Any]:
+        answers = []
+        for start in range(0, len(items), PIECE):
+            try:
+                answers += await lane.ask(what, items[start : start + PIECE])
+            except _TROUBLES as error:
+                raise unavailable(error) from error
+        return answers
+
+    # In the lanes' threads
+
+    def _write(self, group: Sequence[Work]) -> list[list[Any]]:
+        with self._turn.in_thread():
+            connection = self._connected(self._written)
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                answers = _answers(connection, group)
+                connection.execute("COMMIT")
+            except BaseException:
+                self._written.drop()  # which rolls back
+                raise
+        self._checkpointer.remind()
+        return answers
+
+    def _look(self, group: Sequence[Work]) -> list[list[Any]]:
+        connection = self._connected(self._read)
+        try:
+            return _answers(connection, group)
+        except BaseException:
+            self._read.drop()
+            raise
+
+    def _connected(self, file: File) -> sqlite3.Connection:
+        """Tokens were acknowledged from this one file: in another one they may be missing."""
+        connection = file.connected()
+        if file.inode != self._inode:
+            file.drop()
+            raise WentBackwards
+        return connection
+
+    def _compact(self) -> None:
+        """`VACUUM` writes every page anew, from what stands in them alone; then the log, where
+        what was erased stood too, is emptied. Writers wait."""
+        with self._turn.in_thread(), contextlib.closing(_connect(self._path)) as connection:
+            connection.execute(f"PRAGMA busy_timeout = {int(COMPACT_SECONDS * 1000)}")
+            connection.execute("VACUUM")
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            if busy:
+                raise TimeoutError
+
+
+def _answers(connection: sqlite3.Connection, group: Sequence[Work]) -> list[list[Any]]:
+    return [function(connection, *rest, items) for (function, *rest), items in group]
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    """`FULL`: a commit is on the disk when it returns, for there is no second record of it."""
+    connection = connect(path, "FULL")
+    connection.execute("PRAGMA secure_delete = ON")
+    return connection
+
+
+def _unusable(path: Path, error: BaseException) -> SetUpError:
+    return SetUpError(
+        f"the vault of tokens {path} cannot be used ({name_of(error)}): it must be a file of"
+        " Jeton's own on a local disk, in a folder that this user may write to. Put a backup back"
+        " if it is damaged: without it no vaulted token can be opened"
+    )

@@ -1,0 +1,239 @@
+"""Vaulted tokens as rows of SQLite: what is asked of them, a list at a time.
+
+Rows come back packed into one text and go in with one statement, however many they are: each
+step of a statement gives the interpreter's lock away and has to win it back from a busy loop.
+
+Whoever writes has the file to itself: it looks, decides, and then writes; the unique keys hold
+all the same.
+"""
+
+# ruff: noqa: S608 - only marks and names of columns are put into a statement's text
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from typing import TypeVar
+
+from vault.store.tokens import FULL, PARTITIONS, Change, Entry, partition_of
+
+VERSION = 1
+SCHEMA = """
+CREATE TABLE spaces (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE held (
+    space INTEGER NOT NULL, partition INTEGER NOT NULL,
+    taken INTEGER NOT NULL, erased INTEGER NOT NULL,
+    PRIMARY KEY (space, partition)
+) WITHOUT ROWID;
+CREATE TABLE tokens (
+    space INTEGER NOT NULL, token BLOB NOT NULL, idx BLOB, sealed BLOB NOT NULL,
+    PRIMARY KEY (space, token)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX tokens_by_idx ON tokens (space, idx) WHERE idx IS NOT NULL;
+"""
+"""An erased token keeps its row, without index (NULL) and sealed bytes (empty)."""
+
+_PIECE = 4_000
+"""Items in one statement: SQLite takes 32,766 parameters."""
+
+T = TypeVar("T")
+
+
+def create(
+    connection: sqlite3.Connection, name: str, most: int, entries: Sequence[Entry]
+) -> list[bytes | None]:
+    known = _by_index(connection, name, [entry.index for entry in entries])
+    new = [entry.token for entry in entries if entry.index not in known]
+    if not new:
+        return [known[entry.index] for entry in entries]
+    space = _space(connection, name)
+    standing = {token for token, _, _ in _among(connection, name, "token", new)}
+    held = _held(connection, space)
+    taken = [0] * PARTITIONS
+    kept: list[Entry] = []
+    answers: list[bytes | None] = []
+    for entry in entries:
+        answer = known.get(entry.index)
+        if answer is None:
+            partition = partition_of(entry.token)
+            if held[partition] + taken[partition] >= most:
+                answer = FULL
+            elif entry.token not in standing:
+                answer = known[entry.index] = entry.token
+                standing.add(entry.token)
+                taken[partition] += 1
+                kept.append(entry)
+        answers.append(answer)
+    for piece in _pieces(kept):
+        values = [part for entry in piece for part in (entry.token, entry.index, entry.sealed)]
+        rows = _rows(len(piece), "(?1, ?, ?, ?)")
+        connection.execute(f"INSERT INTO tokens VALUES {rows}", (space, *values))
+    _count(connection, space, taken, [0] * PARTITIONS)
+    return answers
+
+
+def find(connection: sqlite3.Connection, name: str, tokens: Sequence[bytes]) -> list[Entry | None]:
+    found = {row[0]: Entry(*row) for row in _among(connection, name, "token", tokens) if row[1]}
+    return [found.get(token) for token in tokens]
+
+
+def find_index(
+    connection: sqlite3.Connection, name: str, indexes: Sequence[bytes]
+) -> list[bytes | None]:
+    known = _by_index(connection, name, indexes)
+    return [known.get(index) for index in indexes]
+
+
+def replace(connection: sqlite3.Connection, name: str, changes: Sequence[Change]) -> list[bool]:
+    tokens = [token for token, _, _ in changes]
+    sealed = {row[0]: row[2] for row in _among(connection, name, "token", tokens) if row[1]}
+    answers = []
+    changed: dict[bytes, bytes] = {}
+    for token, old, new in changes:
+        answers.append(sealed.get(token) == old)
+        if answers[-1]:
+            sealed[token] = changed[token] = new
+    for piece in _pieces(list(changed.items())):
+        connection.execute(
+            f"WITH new (token, sealed) AS (VALUES {_rows(len(piece), '(?, ?)')})"
+            " UPDATE tokens SET sealed = new.sealed FROM new"
+            " WHERE space = (SELECT id FROM spaces WHERE name = ?) AND tokens.token = new.token",
+            (*(part for pair in piece for part in pair), name),
+        )
+    return answers
+
+
+def erase(connection: sqlite3.Connection, name: str, tokens: Sequence[bytes]) -> list[bool]:
+    space = _space(connection, name)
+    live = {row[0]: bool(row[1]) for row in _among(connection, name, "token", tokens)}
+    taken, erased = [0] * PARTITIONS, [0] * PARTITIONS
+    answers = []
+    gone = []
+    for token in tokens:
+        answers.append(live.get(token, False))
+        if live.get(token, True):
+            taken[partition_of(token)] += token not in live
+            erased[partition_of(token)] += 1
+            live[token] = False
+            gone.append(token)
+    for piece in _pieces(gone):
+        rows = _rows(len(piece), "(?1, ?, NULL, x'')")
+        connection.execute(
+            f"INSERT INTO tokens VALUES {rows} ON CONFLICT DO UPDATE SET idx = NULL, sealed = x''",
+            (space, *piece),
+        )
+    _count(connection, space, taken, erased)
+    return answers
+
+
+def scan(
+    connection: sqlite3.Connection, name: str, pages: Sequence[tuple[bytes, int]]
+) -> list[list[Entry]]:
+    return [[Entry(*row) for row in _page(connection, name, "token", *page)] for page in pages]
+
+
+def scan_index(
+    connection: sqlite3.Connection, name: str, pages: Sequence[tuple[bytes, int]]
+) -> list[list[tuple[bytes, bytes]]]:
+    return [
+        [(index, token) for token, index, _ in _page(connection, name, "idx", *page)]
+        for page in pages
+    ]
+
+
+def count(connection: sqlite3.Connection, names: Sequence[str]) -> list[int]:
+    held = dict(
+        connection.execute(
+            "SELECT name, sum(taken - erased) FROM held JOIN spaces ON space = id GROUP BY name"
+        ).fetchall()
+    )
+    return [held.get(name, 0) for name in names]
+
+
+def _space(connection: sqlite3.Connection, name: str) -> int:
+    """A space's number; a new space gets one."""
+    query = "SELECT id FROM spaces WHERE name = ?"
+    row = connection.execute(query, (name,)).fetchone()
+    if row is None:
+        connection.execute("INSERT INTO spaces (name) VALUES (?)", (name,))
+        row = connection.execute(query, (name,)).fetchone()
+    return int(row[0])
+
+
+def _held(connection: sqlite3.Connection, space: int) -> list[int]:
+    """How many tokens of each partition are taken, erased ones too."""
+    row = connection.execute(
+        "SELECT group_concat(partition || ' ' || taken) FROM held WHERE space = ?", (space,)
+    ).fetchone()
+    held = [0] * PARTITIONS
+    for pair in row[0].split(",") if row[0] else ():
+        partition, taken = map(int, pair.split())
+        held[partition] = taken
+    return held
+
+
+def _count(
+    connection: sqlite3.Connection, space: int, taken: Sequence[int], erased: Sequence[int]
+) -> None:
+    rows = [
+        (place, *pair) for place, pair in enumerate(zip(taken, erased, strict=True)) if any(pair)
+    ]
+    if rows:
+        connection.execute(
+            f"INSERT INTO held VALUES {_rows(len(rows), '(?1, ?, ?, ?)')} ON CONFLICT DO UPDATE"
+            " SET taken = taken + excluded.taken, erased = erased + excluded.erased",
+            (space, *(part for row in rows for part in row)),
+        )
+
+
+def _by_index(
+    connection: sqlite3.Connection, name: str, indexes: Sequence[bytes]
+) -> dict[bytes, bytes]:
+    return {index: token for token, index, _ in _among(connection, name, "idx", indexes)}
+
+
+def _among(
+    connection: sqlite3.Connection, name: str, column: str, keys: Sequence[bytes]
+) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """The rows with one of `keys` in `column`, as (token, index, sealed)."""
+    for piece in _pieces(keys):
+        # Always a power of two of them: SQLite's plans are kept by their text.
+        some = [*piece, *[piece[0]] * ((1 << (len(piece) - 1).bit_length()) - len(piece))]
+        yield from _packed(
+            connection,
+            "SELECT * FROM tokens WHERE space = (SELECT id FROM spaces WHERE name = ?)"
+            f" AND {column} IN ({_rows(len(some), '?')})",
+            (name, *some),
+        )
+
+
+def _page(
+    connection: sqlite3.Connection, name: str, column: str, after: bytes, most: int
+) -> Iterator[tuple[bytes, bytes, bytes]]:
+    return _packed(
+        connection,
+        "SELECT * FROM tokens WHERE space = (SELECT id FROM spaces WHERE name = ?)"
+        f" AND {column} > ? ORDER BY {column} LIMIT ?",
+        (name, after, most),
+    )
+
+
+def _packed(
+    connection: sqlite3.Connection, query: str, values: tuple[bytes | str | int, ...]
+) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """The query's rows, which come as one text."""
+    row = connection.execute(
+        "SELECT group_concat(hex(token) || ' ' || coalesce(hex(idx), '') || ' ' || hex(sealed))"
+        f" FROM ({query})",
+        values,
+    ).fetchone()
+    for packed in row[0].split(",") if row[0] else ():
+        token, index, sealed = packed.split(" ")
+        yield bytes.fromhex(token), bytes.fromhex(index), bytes.fromhex(sealed)
+
+
+def _rows(count: int, each: str) -> str:
+    return ", ".join([each] * count)
+
+
+def _pieces(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), _PIECE):
+        yield items[start : start + _PIECE]
