@@ -51,6 +51,23 @@ class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     url: str = "sqlite:jeton.db"
+    timeout: Annotated[float, msgspec.Meta(gt=0, le=60)] = 0.5
+    """Redis: seconds that a call may take, retries included."""
+    replicas: Annotated[int, msgspec.Meta(ge=0, le=16)] = 1
+    """Redis: how many replicas must hold a write before it counts. 0: a single server."""
+    accept: tuple[str, ...] = ()
+    """Redis: weaknesses of its settings to go on with, by name; the log says what they lose."""
+    password: str | None = None
+    """Redis: `env:NAME` or `file:PATH`; the user stands in the URL."""
+    sentinel_username: str | None = None
+    sentinel_password: str | None = None
+    """Redis: `env:NAME` or `file:PATH`. None: sentinels ask for none."""
+    tls_ca: Path | None = None
+    """Redis over TLS: PEM. None: the system's authorities."""
+    tls_certificate: Path | None = None
+    """Redis over TLS: the client's certificate, PEM; with `tls_key`."""
+    tls_key: Path | None = None
+    """PEM, of no pass phrase."""
 
 
 class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
