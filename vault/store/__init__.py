@@ -4,7 +4,6 @@
 """
 
 from pathlib import Path
-from typing import Protocol
 
 from vault.errors import SetUpError
 from vault.store.base import Store
@@ -37,19 +36,3 @@ def _path(url: str) -> str:
     if scheme != "sqlite" or not path:
         raise SetUpError("store.url must be sqlite:PATH, such as sqlite:jeton.db")
     return path
-
-
-async def open_tokens(settings: StoreSettings, base: Path) -> TokenStore:
-    """Open the vaulted tokens that belong to a store: of ``sqlite:PATH``, in a file beside it.
-
-    Each process opens them for itself. Raises SetUpError as `open_store`.
-    """
-    scheme, _, path = settings.url.partition(":")
-    if scheme != "sqlite" or not path:
-        raise SetUpError("store.url must be sqlite:PATH, such as sqlite:jeton.db")
-    return SqliteTokens.open(tokens_beside(base / path))
-
-
-def tokens_beside(store: Path) -> Path:
-    """``jeton.tokens.db`` beside ``jeton.db``."""
-    return store.with_name(f"{store.stem}.tokens{store.suffix}")

@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import msgspec
 
-from vault.errors import Refusal, SetUpError
+from vault.errors import SetUpError
 from vault.store.base import (
     Charge,
     Lease,
