@@ -30,7 +30,7 @@ from vault.errors import Refusal, SetUpError
 from vault.ledger.ledger import Ledger
 from vault.ledger.recovery import open_ledger
 from vault.service import Answer, Call, Service
-from vault.store import open_store
+from vault.store import TokenStore, open_store, open_tokens
 from vault.store.base import Charge, Store
 from vault.telemetry import Names, know, log
 from vault.telemetry.ledger import LedgerListener
@@ -55,12 +55,19 @@ class Rules:
         key = self.keyset.derive_root("person").reveal(KeyAccess())
         self.persons = Persons(key, self.transformations)
 
+    @property
+    def vaulted(self) -> bool:
+        """Whether there are random tokens, and so a store of them."""
+        return any(one.vaulted is not None for one in self.transformations.values())
+
     def check_follows(self, before: "Rules") -> None:
         """Raises SetUpError where a running service cannot go from `before` to these."""
         new, old = self.settings, before.settings
         for section in ("server", "store", "audit"):
             if _fixed(getattr(new, section)) != _fixed(getattr(old, section)):
                 raise SetUpError(f"a change of [{section}] needs a restart")
+        if self.vaulted and not before.vaulted:
+            raise SetUpError("the first vaulted transformation needs a restart")
         if self.record_key() != before.record_key():
             raise SetUpError("this is another keyset, not a newer one: put the right one back")
 
@@ -94,11 +101,19 @@ class Vault:
     """A running vault under one configuration: the door that the web opens."""
 
     def __init__(
-        self, rules: Rules, ledger: Ledger, store: Store, metrics: Metrics, pool: Executor
+        self,
+        rules: Rules,
+        ledger: Ledger,
+        store: Store,
+        tokens: TokenStore | None,
+        metrics: Metrics,
+        pool: Executor,
     ) -> None:
         self.rules = rules
         self.ledger = ledger
         self.store = store
+        self.tokens = tokens
+        """None where no transformation is vaulted."""
         self.metrics = metrics
         self.development = rules.settings.development
         self.pool = pool
@@ -106,7 +121,7 @@ class Vault:
         self._fingerprint = hmac.new(key, digestmod="sha256")
         self._identities = rules.identities
         self.service = Service(
-            rules.transformations, rules.access, ledger, rules.persons, metrics, pool
+            rules.transformations, rules.access, ledger, rules.persons, metrics, pool, tokens
         )
 
     def authenticate(self, authorization: str | None, source: str) -> Principal:
@@ -180,7 +195,7 @@ class Vault:
         rules.keyset.refuse_older_than(known)
         self.ledger.renew(rules.keyset.generation, rules.charge_of)
         _tell_names_of(settings, self.metrics)
-        return Vault(rules, self.ledger, self.store, self.metrics, self.pool)
+        return Vault(rules, self.ledger, self.store, self.tokens, self.metrics, self.pool)
 
 
 def _described(
@@ -226,8 +241,12 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
     know(names_of(settings))
     rules = Rules(settings)
     async with AsyncExitStack() as stack:
-        store = open_store(settings.store.url, settings.keys.keyset.parent)
+        base = settings.keys.keyset.parent
+        store = open_store(settings.store.url, base)
         stack.push_async_callback(store.close)
+        tokens = await open_tokens(settings.store.url, base) if rules.vaulted else None
+        if tokens is not None:
+            stack.push_async_callback(tokens.close)
         ledger = await open_ledger(
             settings.audit,
             store,
@@ -240,4 +259,4 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
         stack.push_async_callback(ledger.close)
         await ledger.start()
         pool = stack.enter_context(ThreadPoolExecutor(POOL, "batch"))
-        yield Vault(rules, ledger, store, metrics, pool)
+        yield Vault(rules, ledger, store, tokens, metrics, pool)

@@ -5,10 +5,11 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from vault.audit.segment import sync_folder
 
-__all__ = ["edit", "sync_folder", "write_new"]
+__all__ = ["edit", "new_file", "sync_folder", "write_new"]
 
 PRIVATE = 0o600
 
@@ -21,6 +22,26 @@ def write_new(path: Path, text: str, mode: int = PRIVATE) -> None:
         file.write(text.encode())
         file.flush()
         os.fsync(file.fileno())
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """A new file, 0600, that is there once all of it is on disk.
+
+    Raises FileExistsError, other OSErrors; then, and whatever is raised inside, there is none.
+    """
+    fresh = path.with_name(f".{path.name}.new")
+    fresh.unlink(missing_ok=True)
+    try:
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, PRIVATE)
+        with os.fdopen(descriptor, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(fresh, path)  # unlike a rename, it takes nobody's place
+    finally:
+        fresh.unlink(missing_ok=True)
+    sync_folder(path.parent)
 
 
 def edit(path: Path, change: Callable[[str], str]) -> None:

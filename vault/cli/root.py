@@ -34,6 +34,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
     "To look after it": (
         Verb("keys", "keys", "Look after the keyset: list, rotate, destroy, rewrap."),
         Verb("audit", "audit", "Read and verify the record."),
+        Verb("vault", "vault", "Look after random tokens: erase, rewrap, export, verify."),
     ),
 }
 

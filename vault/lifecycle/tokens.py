@@ -110,17 +110,17 @@ class Lifecycle:
         """
         done: Counter[str] = Counter()
         async for kind, page in self._pages():
+            changes = []
             for entry in page:
                 try:
                     fresh = self._vaulted.reseal(kind, entry)
                 except ItemError:
                     done["failed"] += 1
                     continue
-                if fresh is None:
-                    continue
-                space = self._space(kind)
-                if await self._store.replace(space, entry.token, entry.sealed, fresh):
-                    done["rewrapped"] += 1
+                if fresh is not None:
+                    changes.append((entry.token, entry.sealed, fresh))
+            if changes:
+                done["rewrapped"] += sum(await self._store.replace(self._space(kind), changes))
             await progress(len(page))
         return done
 

@@ -1,0 +1,61 @@
+"""How far a long piece of work has come, on a terminal, and how fast it may go."""
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from types import TracebackType
+from typing import Self, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+T = TypeVar("T")
+STEP = 1_000
+
+
+class Pace:
+    """A progress bar with the time left, on stderr where that is a terminal; `rate`: the most
+    items a second."""
+
+    def __init__(self, what: str, total: int, rate: int | None = None) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+        console = Console(stderr=True)
+        self._bar = Progress(
+            *columns, TimeRemainingColumn(), console=console, disable=not sys.stderr.isatty()
+        )
+        self._task = self._bar.add_task(what, total=total or None)
+        self._rate = rate
+        self._began = time.monotonic()
+        self._done = 0
+
+    async def __aenter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    async def went(self, items: int) -> None:
+        """So many more are done; waits where that was faster than it may go."""
+        self._done += items
+        self._bar.advance(self._task, items)
+        if self._rate is not None:
+            ahead = self._began + self._done / self._rate - time.monotonic()
+            if ahead > 0:
+                await asyncio.sleep(ahead)
+
+    async def along(self, items: AsyncIterator[T]) -> AsyncIterator[T]:
+        """The same items, each of them counted."""
+        count = 0
+        async for item in items:
+            count += 1
+            if count % STEP == 0:
+                await self.went(STEP)
+            yield item
+        await self.went(count % STEP)

@@ -1,0 +1,366 @@
+"""`jeton vault`: random tokens, erased, expired, counted, rewrapped, moved and verified."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+
+from vault.app import Vault, open_vault
+from vault.audit.entry import Detail
+from vault.cli.failure import Wrong
+from vault.cli.files import new_file
+from vault.cli.group import Group, examples
+from vault.cli.options import config_option, json_option, moment
+from vault.cli.pace import Pace
+from vault.cli.screen import note, print_json, table
+from vault.cli.values import SEEN, context
+from vault.config import load
+from vault.crypto.secret import Secret
+from vault.engine.vaulted import Vaulted
+from vault.errors import ItemError, SetUpError
+from vault.lifecycle import archive
+from vault.lifecycle.tokens import Lifecycle
+from vault.store.tokens import TokenStore
+from vault.telemetry import Names, install
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+EXPORT_KEY: Final = "vault export"
+"""What the key of exports is derived for."""
+DAY = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A running vault, and the transformation that was named."""
+
+    vault: Vault
+    name: str
+    vaulted: Vaulted
+    store: TokenStore
+    lifecycle: Lifecycle
+
+    async def on_record(self, event: str, **detail: str | int | None) -> None:
+        said: Detail = {"transformation": self.name, **detail}
+        await self.vault.ledger.event(event, said)
+
+    @property
+    def export_key(self) -> Secret:
+        return self.vault.rules.keyset.derive_root(EXPORT_KEY)
+
+
+@click.group(
+    cls=Group,
+    epilog=examples(
+        "jeton vault stats nir-vaulted",
+        "jeton vault erase nir-vaulted - --by token --reason 'request 2026-117' < tokens.txt",
+        "jeton vault rewrap nir-vaulted --rate 2000",
+    ),
+)
+def vault() -> None:
+    """Look after random tokens: erase, expire, stats, rewrap, export, import, verify.
+
+    Only transformations of method vaulted have any. Every verb works beside the running
+    service, can be stopped at any time, and does the rest when it is run again.
+    """
+    install(Names(), "console", "error")
+
+
+def reason_option(function: F) -> F:
+    return click.option(
+        "--reason", required=True, type=_reason, metavar="TEXT", help="Why; it is on the record."
+    )(function)
+
+
+def _reason(text: str) -> str:
+    if not text.strip():
+        raise Wrong("say why")
+    return text.strip()
+
+
+def rate_option(function: F) -> F:
+    return click.option(
+        "--rate",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="At most so many tokens a second; else as fast as it goes.",
+    )(function)
+
+
+@vault.command(
+    epilog=examples(
+        "jeton vault erase nir-vaulted - --by token --reason 'request 2026-117' < tokens.txt",
+        "jeton vault erase nir-vaulted - --by value --everywhere --reason 'request 2026-117'",
+    )
+)
+@click.argument("transformation")
+@click.argument("items", metavar="[ITEM...|-]", nargs=-1)
+@config_option
+@click.option(
+    "--by",
+    type=click.Choice(["token", "value"]),
+    required=True,
+    help="What the items are.",
+)
+@click.option("--context", type=context, metavar="TEXT", help="What the values were bound to.")
+@click.option(
+    "--everywhere", is_flag=True, help="Values under every context: opens every token there is."
+)
+@reason_option
+def erase(
+    transformation: str,
+    items: Sequence[str],
+    config: Path,
+    by: str,
+    context: str | None,
+    everywhere: bool,
+    reason: str,
+) -> int:
+    """Erase values for good, and record it.
+
+    The value goes from both directions; its token opens to nothing from then on, and is never
+    given to anybody else. With - items come from stdin, one a line. Exit code 1 where one was
+    not there, with its line on stderr.
+    """
+    if everywhere and (by == "token" or context is not None):
+        raise Wrong("goes with --by value alone", param_hint="--everywhere")
+    if items in ((), ("-",)):
+        items = [line.rstrip("\r\n") for line in sys.stdin]
+    elif by == "value":
+        note(SEEN)
+
+    async def work(opened: Opened) -> list[bool] | int:
+        await opened.on_record("vault_erase", by=by, asked=len(items), reason=reason)
+        life = opened.lifecycle
+        done: list[bool] | int
+        if by == "token":
+            done = await life.erase_tokens(items)
+        elif everywhere or not opened.vaulted.convergent:
+            async with Pace("erasing", await life.count()) as pace:
+                done = await life.erase_everywhere(items, pace.went)
+        else:
+            done = await life.erase_values(items, context)
+        count = done if isinstance(done, int) else sum(done)
+        await opened.on_record("vault_erased", count=count, reason=reason)
+        return done
+
+    done = _run(config, transformation, work)
+    if isinstance(done, int):
+        note(f"{done:,} tokens erased.")
+        return 0
+    for number, gone in enumerate(done, 1):
+        if not gone:
+            note(f"line {number}: there is no such {by} here")
+    note(f"{sum(done):,} tokens erased.")
+    return 0 if all(done) else 1
+
+
+@vault.command(epilog=examples("jeton vault expire nir-vaulted --before 2021-01-01 --reason ..."))
+@click.argument("transformation")
+@config_option
+@click.option(
+    "--before", type=moment, metavar="TIME", help="What was tokenised on a day before; UTC."
+)
+@click.option(
+    "--older-than-days", type=click.IntRange(min=1), metavar="N", help="The same, by age."
+)
+@reason_option
+@rate_option
+def expire(
+    transformation: str,
+    config: Path,
+    before: float | None,
+    older_than_days: int | None,
+    reason: str,
+    rate: int | None,
+) -> None:
+    """Erase what is older than a date, and record it."""
+    if (before is None) == (older_than_days is None):
+        raise Wrong("give either --before or --older-than-days", param_hint="--before")
+    limit = time.time() - (older_than_days or 0) * DAY if before is None else before
+
+    async def work(opened: Opened) -> int:
+        await opened.on_record("vault_expire", before=int(limit), reason=reason)
+        async with Pace("expiring", await opened.lifecycle.count(), rate) as pace:
+            count = await opened.lifecycle.expire(limit, pace.went)
+        await opened.on_record("vault_expired", count=count, reason=reason)
+        return count
+
+    note(f"{_run(config, transformation, work):,} tokens erased.")
+
+
+@vault.command(epilog=examples("jeton vault stats nir-vaulted --versions"))
+@click.argument("transformation")
+@config_option
+@click.option("--versions", is_flag=True, help="Count key versions too: reads every token.")
+@json_option
+def stats(transformation: str, config: Path, versions: bool, as_json: bool) -> None:
+    """Count tokens, and say how full each kind is."""
+
+    async def work(opened: Opened) -> list[dict[str, Any]]:
+        total = await opened.lifecycle.count() if versions else 0
+        async with Pace("counting", total) as pace:
+            spaces = await opened.lifecycle.stats(versions=versions, progress=pace.went)
+        return [
+            {"kind": one.kind, "tokens": one.tokens, "room": one.room}
+            | ({"versions": dict(sorted(one.versions.items()))} if versions else {})
+            for one in spaces
+        ]
+
+    found = _run(config, transformation, work)
+    if as_json:
+        print_json({"transformation": transformation, "kinds": found})
+        return
+    head = ("kind", "tokens", "room", "full", *(("key versions",) if versions else ()))
+    rows = []
+    for one in found:
+        row = [str(one["kind"]), f"{one['tokens']:,}", f"{one['room']:,}"]
+        row.append(f"{one['tokens'] / one['room']:.2%}")
+        if versions:
+            row.append("\n".join(f"{key}: {count:,}" for key, count in one["versions"].items()))
+        rows.append(row)
+    table(head, rows)
+
+
+@vault.command(epilog=examples("jeton vault rewrap nir-vaulted --rate 2000"))
+@click.argument("transformation")
+@config_option
+@rate_option
+def rewrap(transformation: str, config: Path, rate: int | None) -> int:
+    """Seal all values under the newest key version, while the service goes on.
+
+    Tokens stay as they are. After it, the older versions can be disabled and destroyed as far
+    as this transformation goes. Exit code 1 where a value did not open.
+    """
+
+    async def work(opened: Opened) -> dict[str, int]:
+        version = opened.vault.rules.keyset.primary.version
+        await opened.on_record("vault_rewrap", version=version)
+        async with Pace("rewrapping", await opened.lifecycle.count(), rate) as pace:
+            done = await opened.lifecycle.rewrap(pace.went)
+        await opened.on_record("vault_rewrapped", version=version, **done)
+        return dict(done)
+
+    done = _run(config, transformation, work)
+    note(f"{done.get('rewrapped', 0):,} values rewrapped.")
+    if failed := done.get("failed", 0):
+        note(f"{failed:,} do not open: see `jeton vault verify`.")
+    return 1 if failed else 0
+
+
+@vault.command(epilog=examples("jeton vault export nir-vaulted backup.jvx"))
+@click.argument("transformation")
+@click.argument("file", type=click.Path(path_type=Path))
+@config_option
+def export(transformation: str, file: Path, config: Path) -> None:
+    """Write all tokens and values to a file, encrypted and checked.
+
+    It opens with the same keyset only. Erased tokens are in it as erased.
+    """
+
+    async def work(opened: Opened) -> int:
+        with new_file(file) as out:
+            async with Pace("exporting", await opened.lifecycle.count()) as pace:
+                entries = pace.along(opened.lifecycle.entries())
+                key_id = opened.vaulted.key_id
+                count = await archive.write(out, opened.export_key, key_id, entries)
+        await opened.on_record("vault_export", count=count)
+        return count
+
+    note(f"{_run(config, transformation, work):,} tokens exported.")
+
+
+@vault.command(name="import", epilog=examples("jeton vault import nir-vaulted backup.jvx"))
+@click.argument("transformation")
+@click.argument("file", type=click.Path(path_type=Path))
+@config_option
+def import_(transformation: str, file: Path, config: Path) -> int:
+    """Read an export into the store; the whole file is checked first.
+
+    What was erased here since stays erased. Exit code 1 where a value has another token here.
+    """
+
+    async def work(opened: Opened) -> dict[str, int]:
+        with file.open("rb") as source:
+            total = archive.check(source, opened.export_key, opened.vaulted.key_id)
+            source.seek(0)
+            async with Pace("importing", total) as pace:
+                done = await archive.read(
+                    source,
+                    opened.export_key,
+                    opened.vaulted,
+                    opened.store,
+                    pace.went,
+                )
+        await opened.on_record("vault_import", **done)
+        return dict(done)
+
+    done = _run(config, transformation, work)
+    note(f"{done.get('kept', 0):,} tokens are here, {done.get('erased', 0):,} are erased.")
+    if gone := done.get("gone", 0):
+        note(f"{gone:,} stay erased: they were erased here since the export.")
+    if taken := done.get("taken", 0):
+        note(f"{taken:,} were left out: their values have another token here already.")
+    return 1 if done.get("taken") else 0
+
+
+@vault.command(epilog=examples("jeton vault verify nir-vaulted"))
+@click.argument("transformation")
+@config_option
+@json_option
+def verify(transformation: str, config: Path, as_json: bool) -> int:
+    """Check that tokens and indexes lead to each other, and that every value opens.
+
+    Exit code 1 where one does not.
+    """
+
+    async def work(opened: Opened) -> dict[str, int]:
+        async with Pace("verifying", 2 * await opened.lifecycle.count()) as pace:
+            found = await opened.lifecycle.verify(pace.went)
+        return {
+            "tokens": found.tokens,
+            "erased": found.erased,
+            "unopened": found.unopened,
+            "without_index": found.without_index,
+            "without_token": found.without_token,
+        }
+
+    found = _run(config, transformation, work)
+    if as_json:
+        print_json(found)
+    else:
+        table(("what", "count"), [(key.replace("_", " "), f"{n:,}") for key, n in found.items()])
+    return 1 if any(found[key] for key in ("unopened", "without_index", "without_token")) else 0
+
+
+def _run(config: Path, name: str, work: Callable[[Opened], Awaitable[T]]) -> T:
+    async def run() -> T:
+        async with _open(config, name) as opened:
+            try:
+                return await work(opened)
+            except ItemError as error:
+                raise SetUpError(f"one of the items is none: {error}") from None
+
+    return asyncio.run(run())
+
+
+@asynccontextmanager
+async def _open(config: Path, name: str) -> AsyncIterator[Opened]:
+    settings = load(config, os.environ)
+    known = [each for each, one in settings.transformations.items() if one.method == "vaulted"]
+    if name not in known:
+        there = f": there are {', '.join(known)}" if known else ", and no other is"
+        raise SetUpError(f"no vaulted transformation has this name{there}")
+    async with open_vault(settings) as running:
+        vaulted = running.rules.transformations[name].vaulted
+        assert vaulted is not None
+        assert running.tokens is not None
+        yield Opened(running, name, vaulted, running.tokens, Lifecycle(vaulted, running.tokens))
