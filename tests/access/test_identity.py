@@ -4,12 +4,15 @@ import hashlib
 import re
 import time
 from datetime import UTC, date, datetime, timedelta, timezone
+from random import Random
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vault.access import Identities, checksum_fits, mint
+from tests.timing.credentials import CLIENT, GOOD, REFUSED, cast
+from vault.access import Identities, checksum_fits, identity, mint
 from vault.access.identity import DETAIL
 from vault.config import Client, Credential, Settings
 from vault.errors import Refusal, SetUpError
@@ -168,6 +171,37 @@ class TestAuthenticate:
             "Bearer \udcff\udc80",
         ]
         assert {refusal(known, header) for header in headers} == {DETAIL}
+
+    def test_every_refusal_takes_the_same_steps(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """`tests.timing.credentials` measures that they take the same time."""
+        steps: list[tuple[str, int, bool]] = []
+
+        def compare(one: bytes, other: bytes) -> bool:
+            equal = one == other
+            steps.append(("compare", len(one) - len(other), equal))
+            return equal
+
+        def sha256(text: bytes) -> "hashlib._Hash":
+            steps.append(("hash", len(text), True))
+            return hashlib.sha256(text)
+
+        monkeypatch.setattr(identity, "compare_digest", compare)
+        monkeypatch.setattr(identity, "hashlib", SimpleNamespace(sha256=sha256))
+        fresh = cast(Random(1))
+        client = Client(credentials=tuple(fresh.kept))
+        known = Identities(Settings(clients={CLIENT: client}))
+        taken: dict[str, set[tuple[tuple[str, int, bool], ...]]] = {}
+        for kind, texts in fresh.texts.items():
+            for text in texts:
+                steps.clear()
+                found = known.find(f"Bearer {text}", HERE, NOW)
+                assert (found is not None) == (kind == GOOD)
+                taken.setdefault(kind, set()).add(tuple(steps))
+        assert all(taken[kind] == taken["unknown"] for kind in REFUSED)
+        [refused] = taken["unknown"]
+        assert len(refused) > 1
+        assert all(not equal for step, _, equal in refused if step == "compare")
+        assert {len(good) for good in taken[GOOD]} == {len(refused)}
 
     @given(st.text(max_size=100))
     def test_nothing_else_is_ever_let_in(self, header: str) -> None:
