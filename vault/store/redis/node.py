@@ -1,7 +1,13 @@
-"""One primary: a bounded number of connections to it, and the breaker that guards them."""
+"""One primary: a few connections to it, and the breaker that guards them.
+
+While all connections are under way, what is asked gathers, and the next one that is free takes
+it all as one pipeline: so one flush of the server's disk and one `WAIT` serve many callers.
+"""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -9,13 +15,27 @@ from vault.errors import Refusal
 from vault.store.redis.address import Host
 from vault.store.redis.breaker import Breaker
 from vault.store.redis.checks import Checks, Unsound
+from vault.store.redis.replies import LATE
 from vault.store.redis.wire import Broken, Command, Dialler, Unreachable, Wire
 
-CONNECTIONS = 16
+LANES = 4
+"""Connections. Each takes all that waits, so more would only make the pipelines shorter."""
+PIPELINE = 1_024
+"""The most commands of one pipeline, but for a single call that has more."""
 WAITING = 1_024
-"""So many calls may wait for a connection; those beyond are refused at once."""
+"""So many calls may wait; those beyond are refused at once."""
 LOOK_AGAIN = 30.0
-"""Seconds after which a connection's server is looked over again: settings can change."""
+"""Seconds after which a connection is made anew, and its server looked over: settings change."""
+
+
+@dataclass(slots=True, eq=False)
+class _Asked:
+    commands: Sequence[Command]
+    replicas: int
+    """So many must hold what is written; 0: nothing is, or none has to."""
+    deadline: float
+    """By the loop's clock."""
+    answer: asyncio.Future[tuple[list[Any], Any]]
 
 
 class Node:
@@ -36,36 +56,34 @@ class Node:
         self._checks = checks
         self._timeout = timeout
         self._missed = missed
-        self._room = asyncio.Semaphore(CONNECTIONS)
-        self._waiting = 0
+        self._queue: deque[_Asked] = deque()
+        self._lanes = set[asyncio.Task[None]]()
         self._idle: list[tuple[Wire, float]] = []
         self._closed = False
 
-    async def exchange(self, commands: Sequence[Command]) -> list[Any]:
-        """Raises Unreachable or Unsound (nothing was sent), Broken, and Refusal when too many
-        wait already."""
-        if self._waiting >= WAITING:
+    async def exchange(
+        self, commands: Sequence[Command], replicas: int, deadline: float
+    ) -> tuple[list[Any], Any]:
+        """The replies to the commands, and that to `WAIT` where there are `replicas`.
+
+        Raises Unreachable or Unsound (nothing was sent), Broken, and Refusal when too many
+        wait already. Whoever is cancelled before its turn was not sent.
+        """
+        if len(self._queue) >= WAITING:
             raise Refusal("store_unavailable", "too many calls wait for the store", 1)
-        self._waiting += 1
-        try:
-            await self._room.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            wire, looked = await self._take()
-            try:
-                return await wire.exchange(commands)
-            finally:
-                await self._give(wire, looked)
-        finally:
-            self._room.release()
+        asked = _Asked(commands, replicas, deadline, asyncio.get_running_loop().create_future())
+        self._queue.append(asked)
+        if len(self._lanes) < LANES:
+            lane = asyncio.create_task(self._lane(), name="store-lane")
+            self._lanes.add(lane)
+            lane.add_done_callback(self._lanes.discard)
+        return await asked.answer
 
     async def probe(self) -> None:
         """Is it there, and sound? Raises Unsound or Refusal."""
         try:
             async with asyncio.timeout(self._timeout):
-                wire = await self._dial()
-                await self._give(wire, monotonic())
+                await self._give(await self._dial(), monotonic())
         except (Unreachable, Broken) as error:
             self._missed()
             raise Refusal("store_unavailable", str(error), 1) from None
@@ -81,11 +99,63 @@ class Node:
         self._missed()
 
     async def close(self) -> None:
-        """Calls in flight end by themselves; nothing new is begun."""
+        """What is under way comes to its end, within its deadline; nothing new is begun."""
         self._closed = True
         await self.breaker.close()
+        if self._lanes:
+            await asyncio.wait(self._lanes)
         while self._idle:
             await self._idle.pop()[0].close()
+
+    # One connection at work ----------------------------------------------------------------
+
+    async def _lane(self) -> None:
+        while batch := self._next_batch():
+            deadline = max(asked.deadline for asked in batch)
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._carry(batch, deadline)
+            except (Unreachable, Unsound, Broken) as error:
+                _fail(batch, error)
+            except TimeoutError:
+                _fail(batch, Broken(LATE))
+            except BaseException:  # a bug here, or the end of the loop: nobody may wait for ever
+                _fail(batch, Broken("ended"))
+                raise
+
+    def _next_batch(self) -> list[_Asked]:
+        batch: list[_Asked] = []
+        size = 0
+        while self._queue and (not batch or size + len(self._queue[0].commands) <= PIPELINE):
+            asked = self._queue.popleft()
+            if not asked.answer.done():
+                batch.append(asked)
+                size += len(asked.commands)
+        return batch
+
+    async def _carry(self, batch: Sequence[_Asked], deadline: float) -> None:
+        commands = [command for asked in batch for command in asked.commands]
+        wire, looked = await self._take()
+        try:
+            writes = [asked for asked in batch if asked.replicas]
+            if writes:
+                left = deadline - asyncio.get_running_loop().time()
+                # Less than is left, so that its answer comes in time; 0 would be for ever.
+                commands.append(("WAIT", writes[0].replicas, max(1, int(left * 900))))
+            await wire.send(commands)
+            held = []
+            for asked in batch:
+                replies = await wire.receive(len(asked.commands))
+                if asked.replicas:
+                    held.append((asked, replies))
+                elif not asked.answer.done():
+                    asked.answer.set_result((replies, None))
+            waited = await wire.receive(1) if writes else [None]
+            for asked, replies in held:
+                if not asked.answer.done():
+                    asked.answer.set_result((replies, waited[0]))
+        finally:
+            await self._give(wire, looked)
 
     async def _take(self) -> tuple[Wire, float]:
         while self._idle:
@@ -105,7 +175,13 @@ class Node:
         return wire
 
     async def _give(self, wire: Wire, looked: float) -> None:
-        if wire.usable and not self._closed:
+        if wire.usable and not self._closed and len(self._idle) < LANES:
             self._idle.append((wire, looked))
         else:
             await wire.close()
+
+
+def _fail(batch: Sequence[_Asked], error: Exception) -> None:
+    for asked in batch:
+        if not asked.answer.done():
+            asked.answer.set_exception(type(error)(*error.args))

@@ -28,33 +28,45 @@ class Wire:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._busy = False
+        self._due = 0
+        """Replies that were not yet read."""
 
     @property
     def usable(self) -> bool:
-        """Whether it may be used again; a connection that the other side has closed may not."""
+        """Not in the middle of something, and not closed by the other side."""
         reader = self._connection._reader  # noqa: SLF001 - redis-py asks it the same way
-        return not self._busy and reader is not None and not reader.at_eof()
+        return not self._due and reader is not None and not reader.at_eof()
 
-    async def exchange(self, commands: Sequence[Command]) -> list[Any]:
-        """The replies in order; a server's error is one too, as an instance.
+    async def send(self, commands: Sequence[Command]) -> None:
+        """Raises Broken."""
+        self._due += len(commands)
+        packed = b"".join([_packed(command) for command in commands])
+        try:
+            await self._connection.send_packed_command(packed, check_health=False)
+        except (RedisError, OSError, EOFError) as error:
+            raise Broken(type(error).__name__) from None
+
+    async def receive(self, count: int) -> list[Any]:
+        """The next replies in order; a server's error is one too, as an instance.
 
         Raises Broken.
         """
-        self._busy = True
-        connection, replies = self._connection, list[Any]()
-        packed = b"".join([_packed(command) for command in commands])
+        replies = list[Any]()
         try:
-            await connection.send_packed_command(packed, check_health=False)
-            for _ in commands:
+            for _ in range(count):
                 try:
-                    replies.append(await connection.read_response())
+                    replies.append(await self._connection.read_response())
                 except ResponseError as error:
                     replies.append(error)
         except (RedisError, OSError, EOFError) as error:
             raise Broken(type(error).__name__) from None
-        self._busy = False
+        self._due -= count
         return replies
+
+    async def exchange(self, commands: Sequence[Command]) -> list[Any]:
+        """Raises Broken."""
+        await self.send(commands)
+        return await self.receive(len(commands))
 
     async def close(self) -> None:
         await self._connection.disconnect(nowait=True)
