@@ -3,18 +3,29 @@
 uvicorn waits for ever for headers, for a body that nobody reads any more and for a peer that
 does not take its answer, and it arms a timer for every answer. Here a connection only notes a
 deadline, and the server looks at all of them twice a second.
+
+The parser is lenient where a proxy before us might read otherwise than we do; what two readers
+could take for two different requests (RFC 9112, sections 3.2, 6 and 11.2) is refused.
 """
 
+import asyncio
 import fcntl
 import math
+import re
 import socket
 import termios
 from asyncio import Transport
 from enum import Enum, auto
 from typing import Final
+from urllib.parse import unquote
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 
 from vault.errors import Refusal
 from vault.web import problem
@@ -25,6 +36,14 @@ from vault.web.server_config import ServerConfig
 LINGER: Final = 2.0
 """Seconds that a refused peer has to take the refusal, and an idle one to use the connection
 a last time while the service ends."""
+PIPELINED: Final = 64
+"""Requests that may wait on one connection for the answer to the one before them."""
+NOTED: Final = frozenset({b"host", b"connection", b"transfer-encoding", b"expect"})
+"""A head that has none of them, but for the Host that was there before, needs no other look."""
+EXPECTED: Final = b"100-continue"
+HASH: Final = ord("#")
+HOST: Final = re.compile(rb"(?:\[[0-9A-Za-z:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::[0-9]*)?", re.ASCII)
+"""RFC 9110, section 7.2."""
 UNIX: Final = ("unix", 0)
 """Who calls over the Unix socket: no address, and so in no network."""
 
@@ -44,12 +63,21 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = _Flow(self)
         self._limits = self.config.limits
         self._phase = Phase.IDLE
         self._requests = 0
         self._chunk = 0
         self._head = 0
         """Bytes of the unfinished head that came before this chunk."""
+        self._hosts = 0
+        self._host = b""
+        """The last Host that was found good: a caller's is always the same."""
+        self._is_plain = True
+        self._fed = True
+        """Some of this chunk was of a body."""
+        self._around = 0
+        """Bytes since the last of a body: chunk extensions and trailers."""
         self._head_too_large = False
         self._refused = False
         self._stuck_since = math.inf
@@ -71,6 +99,8 @@ class Connection(HttpToolsProtocol):
     # What comes in --------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
         self._chunk = len(data)
         requests = self._requests
         try:
@@ -82,31 +112,127 @@ class Connection(HttpToolsProtocol):
                 self._refuse(self._too_large())
             else:
                 self._refuse(Refusal("malformed_request", "this is no HTTP/1.1 request"))
+        if self._phase is not Phase.IDLE:
+            self._bound(begun_before=requests == self._requests)
+
+    def _bound(self, *, begun_before: bool) -> None:
+        """What the parser holds and nobody has seen yet may not grow without end."""
         if self._phase is Phase.HEAD:
-            if requests == self._requests:
-                self._head += len(data)
-            if self._head > self._limits.max_headers:
-                self._refuse(self._too_large())
+            if begun_before:
+                self._head += self._chunk
+            size = self._head
+        elif self._fed:
+            self._fed = False
+            size = self._around = 0
+        else:
+            self._around += self._chunk
+            size = self._around
+        if size > self._limits.max_headers:
+            self._refuse(self._too_large())
 
     def on_message_begin(self) -> None:
+        if len(self.pipeline) >= PIPELINED:
+            raise ValueError  # stops the parser: those before it are answered
         super().on_message_begin()
         self._phase = Phase.HEAD
-        self._head = 0
+        self._head = self._hosts = 0
+        self._is_plain = True
         if self.cycle is not None:  # the first request's time began with the connection
             self._deadline = self.loop.time() + self._limits.header_timeout
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        self.headers.append((name, value))
+        if name in NOTED:
+            if name == b"host" and value == self._host:
+                self._hosts += 1
+            else:
+                self._is_plain = False
 
     def on_headers_complete(self) -> None:
         if self._head + self._chunk > self._limits.max_headers:  # perhaps: count
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > self._limits.max_headers:
                 self._head_too_large = True
-                raise ValueError  # stops the parser
+                raise ValueError
+        parser, scope = self.parser, self.scope
+        # Asking for the version takes longer than all of this; only 1.1 is kept alive unasked.
+        keep_alive = parser.should_keep_alive()
+        if not (keep_alive and self._is_plain and self._hosts == 1):
+            version = scope["http_version"] = parser.get_http_version()
+            keep_alive = keep_alive and version == "1.1"
+            self._check_head(version)
+        scope["method"] = parser.get_method().decode("ascii")
+        path, _, scope["query_string"] = self._target()
+        scope["raw_path"] = path
+        text = path.decode("ascii")
+        scope["path"] = unquote(text) if "%" in text else text
         self._phase = Phase.BODY
+        self._fed = True
         self._requests += 1
         self._deadline = math.inf
-        super().on_headers_complete()
-        if self.config.ending:
-            self.cycle.keep_alive = False
+        self.headers = []  # what comes now are trailers, which nobody reads
+        self._begin(keep_alive and not self.config.ending)
+
+    def _check_head(self, version: str) -> None:
+        """Raises ValueError, which stops the parser, for a head of which two readers could
+        think differently."""
+        seen: dict[bytes, list[bytes]] = {name: [] for name in NOTED}
+        for name, value in self.headers:
+            if name in seen:
+                seen[name].append(value)
+        hosts = seen[b"host"]
+        codings = [coding.lower() for coding in seen[b"transfer-encoding"]]
+        if version == "1.1":
+            fits = len(hosts) == 1 and codings in ([], [b"chunked"])
+        else:
+            fits = version == "1.0" and len(hosts) <= 1 and not codings
+        if not fits or not all(map(HOST.fullmatch, hosts)):
+            raise ValueError
+        if hosts:
+            self._host = hosts[0]
+        self.expect_100_continue = any(each.lower() == EXPECTED for each in seen[b"expect"])
+
+    def _target(self) -> tuple[bytes, bytes, bytes]:
+        """Path and query of the request's target. Raises ValueError where it is none."""
+        if HASH in self.url:
+            raise ValueError
+        if self.url.startswith(b"/"):
+            return self.url.partition(b"?")
+        parsed = httptools.parse_url(self.url)
+        return parsed.path or b"/", b"?", parsed.query or b""
+
+    def _begin(self, keep_alive: bool) -> None:
+        """Answer the request that has come, or note it behind the one that is being answered."""
+        earlier = self.cycle
+        self.cycle = RequestResponseCycle(
+            scope=self.scope,
+            transport=self.transport,
+            flow=self.flow,
+            logger=self.logger,
+            access_logger=self.access_logger,
+            access_log=False,
+            default_headers=self.server_state.default_headers,
+            message_event=asyncio.Event(),
+            expect_100_continue=self.expect_100_continue,
+            keep_alive=keep_alive,
+            on_response=self.on_response_complete,
+        )
+        if earlier is None or earlier.response_complete:
+            self._start_asgi_task(self.cycle, self.app)
+        else:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
+
+    def on_body(self, body: bytes) -> None:
+        self._fed = True
+        cycle = self.cycle
+        if cycle.response_complete:
+            return
+        cycle.body += body
+        if len(cycle.body) > HIGH_WATER_LIMIT:
+            self.flow.pause_reading()
+        cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():  # see `_stay`
@@ -122,7 +248,7 @@ class Connection(HttpToolsProtocol):
         self.cycle.keep_alive = False
         framing = [
             b"%b: %b\r\n" % header
-            for header in self.headers
+            for header in self.scope["headers"]
             if header[0] in {b"content-length", b"transfer-encoding"}
         ]
         self.parser = httptools.HttpRequestParser(_BodyOnly(self))
@@ -134,7 +260,6 @@ class Connection(HttpToolsProtocol):
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
-        self.flow.resume_reading()
         if self.pipeline:
             cycle, app = self.pipeline.pop()
             self._start_asgi_task(cycle, app)
@@ -142,6 +267,7 @@ class Connection(HttpToolsProtocol):
             self._deadline = self.loop.time() + self._limits.keep_alive_timeout
         elif self._phase is Phase.BODY:  # the rest of it is read and thrown away
             self._deadline = self.loop.time() + self._limits.body_timeout
+        self.flow.resume_reading()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -168,6 +294,15 @@ class Connection(HttpToolsProtocol):
                 return
             cycle.disconnected = True  # it is this request whose body is none
             cycle.message_event.set()
+        if self._phase is not Phase.BODY or not cycle.response_complete:  # one answer a request
+            self._write(refusal)
+        # Closing now, with bytes of the peer unread, would reset the connection, and the
+        # answer might be lost with it.
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._deadline = self.loop.time() + LINGER
+
+    def _write(self, refusal: Refusal) -> None:
         status, headers, body = problem.answer(refusal)
         headers += [
             (b"jeton-request-id", new_request_id().encode()),
@@ -176,11 +311,6 @@ class Connection(HttpToolsProtocol):
         ]
         lines = [b"%b: %b\r\n" % header for header in headers]
         self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", body]))
-        # Closing now, with bytes of the peer unread, would reset the connection, and the
-        # answer might be lost with it.
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        self._deadline = self.loop.time() + LINGER
 
     # How it ends ----------------------------------------------------------------------------
 
@@ -222,6 +352,19 @@ class Connection(HttpToolsProtocol):
         """A request is in the socket's buffer and will be read in the loop's next turn."""
         fileno: int = self.transport.get_extra_info("socket").fileno()
         return any(fcntl.ioctl(fileno, termios.FIONREAD, b"\0\0\0\0"))
+
+
+class _Flow(FlowControl):
+    """Reads nothing more while requests wait for the answer to the one before them: who sends
+    and does not listen would have all of them kept."""
+
+    def __init__(self, connection: Connection) -> None:
+        super().__init__(connection.transport)
+        self._pipeline = connection.pipeline
+
+    def resume_reading(self) -> None:
+        if self.read_paused and not self._pipeline:
+            super().resume_reading()
 
 
 class _BodyOnly:

@@ -162,7 +162,8 @@ class Application:
         if fields.get(b"content-encoding", b"identity").lower() != b"identity":
             raise Refusal("unsupported_media_type", "send the body without a content coding")
         length = fields.get(b"content-length")
-        if length is not None and int(length) > codec.max_body:  # the server lets digits by only
+        # The server lets by only digits, of a number that has at most 20 without its zeros.
+        if length is not None and int(length[-20:]) > codec.max_body:
             raise too_large(codec.max_body)
         self._check_room()
         return codec

@@ -1,0 +1,15 @@
+"""What the kernel says of a process: its memory, its open files, its children."""
+
+from pathlib import Path
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that are its own: not those of files that it maps."""
+    for line in Path(f"/proc/{pid}/status").read_text("ascii").splitlines():
+        if line.startswith("RssAnon:"):
+            return int(line.split()[1]) * 1_024
+    raise AssertionError("the kernel does not say")
+
+
+def open_files(pid: int) -> int:
+    return len(list(Path(f"/proc/{pid}/fd").iterdir()))
