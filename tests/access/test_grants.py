@@ -60,7 +60,7 @@ def code(*wish: str | None) -> str | None:
     try:
         access().authorise(*wish)  # type: ignore[arg-type]
     except Refusal as refusal:
-        return refusal.code
+        return refusal.code if refusal.detail else "no words"
     return None
 
 
@@ -144,6 +144,21 @@ class TestLimits:
         match = access().authorise("portal", "match", "fr-nir", None, "u-17")
         assert limits_of(match)["end_user.match.day"] == 7
         assert "end_user.reveal.hour" not in limits_of(match)
+
+    def test_one_end_user_of_two_clients_is_counted_for_each(self) -> None:
+        narrow = Client(
+            grants=(Grant("mask", "t", ("p",)),),
+            limits=Limits(end_user=EndUserLimits(reveal=Window(day=5), people=Window(day=5))),
+        )
+        known = Access(Settings(clients={"portal": narrow, "desk": narrow}))
+        scopes = [
+            {limit.scope for limit in allowance.limits + allowance.people}
+            for allowance in (
+                known.authorise(client, "mask", "t", "p", "u-17") for client in ("portal", "desk")
+            )
+        ]
+        assert [len(scope) for scope in scopes] == [2, 2]
+        assert not scopes[0] & scopes[1]
 
     def test_tokenising_counts_no_people(self) -> None:
         allowance = access().authorise("portal", "tokenise", "fr-nir", None, "u-17")

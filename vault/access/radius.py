@@ -138,7 +138,7 @@ def _radius(
         reveals=reveals,
         matches=matches,
         tokenised=tokenised,
-        held_by=tuple(_tightest(said, budget) for budget in holding) if through else (),
+        held_by=tuple(_tightest(said, budget) for budget in holding),
         through=through,
         uncounted={
             grant.transformation: reasons[grant.transformation]
