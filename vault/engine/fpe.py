@@ -152,6 +152,7 @@ class _Detokenising:
             version = self._version(slot)
             if version is None:
                 good = good & ~rows
+                ranks[rows] = 0  # theirs are no values' ranks: they may not be written
                 continue
             permutation = self._fpe.permutation(kind, version)
             base = np.uint64(slot * self._format.domain(kind).size)
