@@ -5,6 +5,7 @@ them (a checkpoint a minute, for years), so they are kept packed: 48 bytes each.
 """
 
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -65,7 +66,9 @@ class Anchors:
         self._report = report
         self._key = key
         self._packed: dict[str, _Packed] = {}
-        self._here: array[int] = array("Q")
+        self._numbers: array[int] = array("Q")
+        self._hashes: array[int] = array("Q")
+        """The record's own checkpoints, in order: their numbers, and their lines' hashes."""
         self.retired: dict[str, set[Tail]] = {}
         """Every place at which retention has cut a chain."""
 
@@ -107,12 +110,12 @@ class Anchors:
                 self._find("bad_signature", words, None, row, None)
                 continue
             self._take(checkpoint, "checkpoint held elsewhere")
-            place = checkpoint.number
-            if place > len(self._here):
-                words = f"checkpoint {place} is held elsewhere, and gone here"
+            number, here = checkpoint.number, self._here(checkpoint.number)
+            if here is None:
+                words = f"checkpoint {number} is held elsewhere, and gone here"
                 self._find("checkpoint_gap", words, None, None, None)
-            elif self._here[place - 1] != _short(line_hash(line)):
-                words = f"checkpoint {place} here is not the one held elsewhere"
+            elif here != _short(line_hash(line)):
+                words = f"checkpoint {number} here is not the one held elsewhere"
                 self._find("checkpoint_chain", words, None, None, None)
 
     def add_receipts(self, receipts: Iterable[Receipt]) -> None:
@@ -139,10 +142,15 @@ class Anchors:
             packed.add(sequence, digest, source, number)
 
     def _remember(self, number: int, digest: str) -> None:
-        while len(self._here) < number - 1:
-            self._here.append(0)
-        if len(self._here) < number:
-            self._here.append(_short(digest))
+        """The first of each number; one that goes back is a finding already."""
+        if not self._numbers or number > self._numbers[-1]:
+            self._numbers.append(number)
+            self._hashes.append(_short(digest))
+
+    def _here(self, number: int) -> int | None:
+        at = bisect_left(self._numbers, number)
+        there = at < len(self._numbers) and self._numbers[at] == number
+        return self._hashes[at] if there else None
 
     def _find(
         self, code: Code, detail: str, file: str | None, line: int | None, offset: int | None

@@ -12,6 +12,7 @@ from the file each time, so there is no leader to elect and none to lose.
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -37,7 +38,10 @@ from vault.errors import SetUpError
 FILE = "checkpoints.jsonl"
 PUBLIC_KEY = "public.pem"
 NO_PREVIOUS = "0" * 64
+MOST = 10**18
+"""No chain comes so far, and no number beyond it fits where these are kept."""
 _BLOCK = 65_536
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 Tails = dict[str, tuple[int, str]]
 
@@ -72,17 +76,28 @@ def line_hash(line: bytes) -> str:
 
 
 def read_line(line: bytes, key: Ed25519PublicKey) -> Checkpoint | None:
-    """The checkpoint on a line; None where it is none, or its signature is not by `key`."""
+    """The checkpoint on a line; None where it is none, or its signature is not by `key`.
+
+    Who has stolen that key may have signed anything: what no `Checkpoints` writes is none.
+    """
     try:
         parsed = _lines.decode(line)
         body = bytes(parsed.checkpoint)
         signature = bytes.fromhex(parsed.signature)
         key.verify(signature, body)
         checkpoint = _bodies.decode(body)
+        seconds(checkpoint.time)
     except (msgspec.DecodeError, ValueError, InvalidSignature, RecursionError):
         return None
     spelt = _encoder.encode(_Line(msgspec.Raw(body), signature.hex()))
-    return checkpoint if spelt == line.rstrip(b"\n") else None
+    return checkpoint if spelt == line.rstrip(b"\n") and _is_sound(checkpoint) else None
+
+
+def _is_sound(checkpoint: Checkpoint) -> bool:
+    tails = (*checkpoint.writers.values(), *checkpoint.retired.values())
+    return 0 < checkpoint.number <= MOST and all(
+        0 <= sequence <= MOST and _DIGEST.fullmatch(digest) for sequence, digest in tails
+    )
 
 
 def public_key_pem(key: Ed25519PublicKey) -> bytes:

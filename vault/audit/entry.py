@@ -116,7 +116,7 @@ def seconds(time: str) -> float:
     return datetime.fromisoformat(time).timestamp()
 
 
-_SEQUENCE = re.compile(r"[0-9]{1,18}")
+_RECEIPT = re.compile(r"(w[0-9]{1,9})\.([1-9][0-9]{0,17})\.([0-9a-fA-F]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Receipt:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Raises ValueError where the text is no receipt."""
-        writer, sequence, digest = text.strip().split(".")
-        if len(bytes.fromhex(digest)) != 32 or not _SEQUENCE.fullmatch(sequence):
+        parts = _RECEIPT.fullmatch(text.strip())
+        if parts is None:
             raise ValueError("a receipt reads <writer>.<sequence>.<64 hex digits>")
-        return cls(writer, int(sequence), digest)
+        return cls(parts[1], int(parts[2]), parts[3].lower())
