@@ -11,7 +11,7 @@ from vault.config import DAY, HOUR
 from vault.errors import Refusal
 from vault.ledger.lease import IDLE_SECONDS, Leases, bucket_end
 from vault.ledger.locks import Locks
-from vault.store.base import Charge, Limit
+from vault.store.base import Charge, Lease, Limit
 from vault.store.sqlite import SqliteStore
 
 START = 1_800_000_000.0  # a bucket begins here
@@ -40,7 +40,7 @@ class Counted:
         self.asked = 0
         self.away = False
 
-    async def lease(self, charge: Charge, share: int, now: float) -> int:
+    async def lease(self, charge: Charge, share: int, now: float) -> Lease:
         self._count()
         await asyncio.sleep(0)
         return await self.inner.lease(charge, share, now)
@@ -73,7 +73,7 @@ def leases(store: Counted, clock: Clock) -> Leases:
 
 
 def made(store: Counted, clock: Clock) -> Leases:
-    return Leases(store, Locks(store.inner), clock)  # type: ignore[arg-type]
+    return Leases(store, Locks(store.inner), clock, clock)  # type: ignore[arg-type]
 
 
 async def spend(

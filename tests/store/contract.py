@@ -4,14 +4,14 @@ A test class of the implementation inherits `StoreContract` and gives the fixtur
 `open_another`: it opens the same store once more, as another process would.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
 from vault.errors import Refusal
 from vault.store.base import FREE_REPETITIONS, Charge, Limit, Mark, Replay, Store, Verdict
 
-OpenStore = Callable[[], Store]
+OpenStore = Callable[[], Awaitable[Store]]
 
 T0 = 1_800_000_000.0
 HOUR = Limit("portal", "reveal.hour", 3600, 10)
@@ -39,7 +39,7 @@ def charge(items: int = 1, *people: int, limits: tuple[Limit, ...] = (HOUR,), **
 async def lease(
     store: Store, limits: tuple[Limit, ...], items: int, share: int, now: float, **who
 ) -> int:
-    return await store.lease(charge(items, limits=limits, **who), share, now)
+    return (await store.lease(charge(items, limits=limits, **who), share, now)).items
 
 
 async def left(store: Store, limit: Limit, now: float) -> int:
@@ -57,7 +57,7 @@ async def left(store: Store, limit: Limit, now: float) -> int:
 class StoreContract:
     @pytest.fixture
     async def store(self, open_another: OpenStore) -> AsyncIterator[Store]:
-        opened = open_another()
+        opened = await open_another()
         yield opened
         await opened.close()
 
@@ -256,6 +256,21 @@ class StoreContract:
         await self.decide(store, charge(9))
         assert (await store.state()).marks["w0"].charged == 100
 
+    async def test_a_writer_who_was_told_more_is_refused_until_it_is_here(
+        self, store: Store
+    ) -> None:
+        """As after a failover that lost the last commits: nothing is decided without them."""
+        await self.decide(store, charge(4))
+        told = Mark("w0", 103, "cd" * 32, 103)
+        for mark in (told, Mark("w1", 0, "", 1)):
+            with pytest.raises(Refusal) as refused:
+                await store.commit([charge(1)], mark, T0)
+            assert (refused.value.code, refused.value.retry_after) == ("store_unavailable", 1)
+        assert (await store.state()).marks == {"w0": Mark("w0", 100, "ab" * 32, 101)}
+        await store.replay("w0", [Replay(T0, charge(5))], 103)
+        verdicts = await store.commit([charge(2), charge(1)], told, T0)
+        assert [verdict.code for verdict in verdicts] == ["budget_exhausted", None]
+
     async def test_set_mark_leaves_charged_as_it_is(self, store: Store) -> None:
         await self.decide(store, charge())
         await store.set_mark(Mark("w0", 120, "cd" * 32, 5))
@@ -291,7 +306,7 @@ class StoreContract:
         await store.lock("portal", "u1", "reason")
         before = await store.state()
         await store.close()
-        another = open_another()
+        another = await open_another()
         try:
             assert await another.state() == before
             verdicts = await self.decide(
@@ -307,7 +322,7 @@ class StoreContract:
     async def test_two_that_share_a_store_see_each_other(
         self, store: Store, open_another: OpenStore
     ) -> None:
-        another = open_another()
+        another = await open_another()
         try:
             for _ in range(5):
                 assert await self.decide(store, charge()) == [Verdict()]

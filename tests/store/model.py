@@ -7,7 +7,7 @@ there more than the ceiling, neither of items nor of persons.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 
 from hypothesis import strategies as st
@@ -22,6 +22,8 @@ LONG = Limit("a", "reveal.long", TEN, 11)
 OTHER = Limit("b", "reveal.short", MINUTE, 3)
 PEOPLE_SHORT = Limit("a", "people.short", MINUTE, 2)
 PEOPLE = Limit("a", "people.long", TEN, 4)
+OpenStore = Callable[[], Coroutine[None, None, Store]]
+
 ITEM_LIMITS, PEOPLE_LIMITS = (SHORT, LONG, OTHER), (PEOPLE_SHORT, PEOPLE)
 CEILINGS = {(each.scope, each.name): each for each in (*ITEM_LIMITS, *PEOPLE_LIMITS)}
 
@@ -119,10 +121,10 @@ class Model:
 
 
 class StoreMachine(RuleBasedStateMachine):
-    def __init__(self, stores: list[Store], clean_up: Callable[[], None]) -> None:
+    def __init__(self, openings: Sequence[OpenStore], clean_up: Callable[[], None]) -> None:
         super().__init__()
         self.runner = asyncio.Runner()
-        self.stores = stores
+        self.stores = [self.runner.run(opening()) for opening in openings]
         self.clean_up = clean_up
         self.model = Model()
         self.now = 1_800_000_000.0
@@ -183,7 +185,7 @@ class StoreMachine(RuleBasedStateMachine):
                 assert refusal.code == expected  # noqa: PT017 - no test function
                 return
             raise AssertionError("a lease beyond the limit or a lock was granted")
-        granted = self.runner.run(self.stores[0].lease(charge, share, self.now))
+        granted = self.runner.run(self.stores[0].lease(charge, share, self.now)).items
         assert granted == max(items, min(share, room))
         lease = [Spent(self.now, limit, granted) for limit in charge.limits]
         self.leases.append(lease)
@@ -223,7 +225,7 @@ class StoreMachine(RuleBasedStateMachine):
 
 
 def machine(
-    make: Callable[[], tuple[list[Store], Callable[[], None]]],
+    make: Callable[[], tuple[Sequence[OpenStore], Callable[[], None]]],
 ) -> type[RuleBasedStateMachine]:
     """The machine for two openings of one fresh store, which `make` gives with its clean-up."""
 

@@ -27,7 +27,10 @@ from vault.store.sqlite import SqliteStore
 class TestSqlite(StoreContract):
     @pytest.fixture
     def open_another(self, tmp_path: Path) -> OpenStore:
-        return lambda: SqliteStore.open(tmp_path / "jeton.db")
+        async def opened() -> Store:
+            return SqliteStore.open(tmp_path / "jeton.db")
+
+        return opened
 
 
 @pytest.fixture
@@ -352,10 +355,13 @@ async def test_sweeping_keeps_what_still_counts(path: Path) -> None:
 # The model
 
 
-def two_stores() -> tuple[list[Store], Callable[[], None]]:
+def two_stores() -> tuple[list[OpenStore], Callable[[], None]]:
     folder = TemporaryDirectory()
-    path = Path(folder.name) / "jeton.db"
-    return [SqliteStore.open(path), SqliteStore.open(path)], folder.cleanup
+
+    async def opened() -> Store:
+        return SqliteStore.open(Path(folder.name) / "jeton.db")
+
+    return [opened, opened], folder.cleanup
 
 
 TestModel = machine(two_stores).TestCase

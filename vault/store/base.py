@@ -16,6 +16,9 @@ BUCKETS = 60
 no interval of the window's length ever holds more than the ceiling."""
 
 
+HALTED_RETRY_SECONDS = 60
+"""When to ask again where an operator has to act first."""
+
 FREE_REPETITIONS = 16
 """How often a request id is answered again without a charge: each answer has an entry in the
 record, and what costs nothing could fill its disk."""
@@ -75,6 +78,26 @@ _WORDS = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """What was granted, and when by the store's own time, whose buckets it was charged to."""
+
+    items: int
+    at: float
+
+
+def halted(reason: str) -> Refusal:
+    """What a halted store says to every commit."""
+    words = f"reveals are stopped until `jeton audit accept`: {reason}"
+    return Refusal("store_unavailable", words, HALTED_RETRY_SECONDS)
+
+
+def went_back() -> Refusal:
+    """What a store says that does not know the charges it acknowledged."""
+    words = "the store came back without its last charges: they are being counted again"
+    return Refusal("store_unavailable", words, 1)
+
+
 def refusal_of(verdict: Verdict) -> Refusal:
     """What a store's refusal says to the caller: the limit's name, never what was sent."""
     code = verdict.code or "internal"
@@ -94,7 +117,8 @@ class Mark:
     digest: str
     """The record's hash there, in hex."""
     charged: int = 0
-    """The last sequence whose charge is in this store (set by the store itself)."""
+    """The last sequence whose charge is in this store (set by the store itself). From a
+    caller: as far as the store has told it, 0 while it has not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +155,14 @@ class Store(Protocol):
         its id is forgotten. Sets `mark` with ``charged = mark.durable + number admitted``. Time
         never runs backwards: the later of `now` and the latest time seen. While the state is
         halted the whole group is refused (``store_unavailable``), with the reason and how to
-        mend it.
+        mend it; so it is, with nothing changed, while the store's `charged` for this writer is
+        less than ``mark.charged``: it has lost what it acknowledged, which the record knows.
         """
         ...
 
-    async def lease(self, charge: Charge, share: int, now: float) -> int:
+    async def lease(self, charge: Charge, share: int, now: float) -> Lease:
         """Charge up to `share` and at least the charge's own items at once against all its
-        `limits`; returns how much was granted. Persons and request ids are not looked at.
+        `limits`. Persons and request ids are not looked at.
 
         Raises Refusal ``locked``, or ``budget_exhausted`` when not even the items fit.
         """
@@ -145,7 +170,7 @@ class Store(Protocol):
 
     async def give_back(self, limits: Sequence[Limit], items: int, leased_at: float) -> None:
         """Return the unused part of a lease to the buckets it was charged to; what has left
-        the window since is left alone."""
+        the window since is left alone. `leased_at` is the lease's own time."""
         ...
 
     async def replay(self, writer: str, charges: Sequence[Replay], charged: int) -> None:

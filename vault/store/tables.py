@@ -102,6 +102,11 @@ def write_facts(connection: Connection, facts: Facts) -> None:
     )
 
 
+def charged_of(connection: Connection, writer: str) -> int:
+    row = connection.execute("SELECT charged FROM marks WHERE writer = ?", (writer,)).fetchone()
+    return row[0] if row is not None else 0
+
+
 def write_mark(connection: Connection, mark: Mark) -> None:
     connection.execute(
         "INSERT INTO marks VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"

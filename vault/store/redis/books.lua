@@ -8,11 +8,12 @@ local AT_ONCE = 1000 -- arguments of one command; Lua's stack holds some 8,000
 
 local call, pack, unpacked = redis.call, cmsgpack.pack, cmsgpack.unpack
 local p = unpacked(ARGV[1])
+local PERSON, TAG = 16, '{jeton}:'
 local clock = call('TIME')
 local time = tonumber(clock[1]) + tonumber(clock[2]) / 1000000
 local facts = call('HMGET', STATE, 'epoch', 'halted', 'generation', 'seen', 'run', 'settled')
 local epoch, halted = facts[1], facts[2]
-local seen, now, asked = tonumber(facts[4] or '0'), nil, nil
+local seen, now, stamp, asked = tonumber(facts[4] or '0'), nil, nil, nil
 local any_lock = call('EXISTS', LOCKS) == 1
 
 -- Windows ---------------------------------------------------------------------------------------
@@ -23,10 +24,12 @@ local function bucket_of(at, length)
   return math.floor((at - math.fmod(at, width)) / width + 0.5)
 end
 
--- The later of the latest time seen and the caller's, who is believed no more than this server:
--- a window moves on only where both clocks say so.
+-- Either clock may be wrong, the caller's or this server's: windows move on by the slower one and
+-- what is charged is stamped by the faster one, so that nothing leaves before its time.
 local function count_from(caller)
-  asked, now = caller, math.max(seen, math.min(caller, time + p.ahead))
+  local server = p.trusted and caller or time
+  asked, now = caller, math.max(seen, math.min(caller, server))
+  stamp = math.max(now, caller, server)
   if now > seen then
     call('HSET', STATE, 'seen', string.format('%.17g', now))
   end
@@ -56,8 +59,10 @@ local function window(number)
   if not w then
     local limit = p.limits[number]
     w = {number = number, people = limit[1], key = KEYS[limit[2]], length = limit[3]}
-    w.entry, w.newest = limit[4], bucket_of(now, w.length)
+    w.entry, w.newest = string.sub(w.key, #TAG + 1), bucket_of(now, w.length)
     w.oldest = w.newest - BUCKETS
+    -- Not further ahead than a window: a clock that was wrong is forgotten with it.
+    w.stamp = stamp and bucket_of(math.min(stamp, now + w.length), w.length)
     if w.people then load_people(w) else load_items(w) end
     windows[number] = w
   end
@@ -92,6 +97,15 @@ local function wait_for(w, counts, total, items, ceiling)
 end
 
 -- People ----------------------------------------------------------------------------------------
+
+local function persons_of(charge)
+  local persons, first = {}, charge[4] - 1
+  for i = 1, first >= 0 and charge[5] or 0 do
+    local at = (first + i - 1) * PERSON
+    persons[i] = string.sub(ARGV[2], at + 1, at + PERSON)
+  end
+  return persons
+end
 
 -- The bucket each was last seen in; false where it has left or was never there.
 local function look_up(w, persons)

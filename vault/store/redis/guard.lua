@@ -4,12 +4,13 @@ local SETTLE_SECONDS, LIVE_SECONDS = 3, 5
 
 -- Charges ---------------------------------------------------------------------------------------
 
--- A charge is {items set, people set, items, persons, request, fingerprint, principal, end user,
--- at}; a set is a list of {limit, ceiling}; a request is the number of its key, or 0.
+-- A charge is {items set, people set, items, the first of its persons (0: they are too many to be
+-- looked at), how many they are, request, fingerprint, principal, end user, at}; a set is a list of
+-- {limit, ceiling}; a request is the number of its key, or 0.
 
 local function locked(charge)
-  return any_lock and (call('HEXISTS', LOCKS, charge[7]) == 1
-    or (charge[8] ~= '' and call('HEXISTS', LOCKS, charge[8]) == 1))
+  return any_lock and (call('HEXISTS', LOCKS, charge[8]) == 1
+    or (charge[9] ~= '' and call('HEXISTS', LOCKS, charge[9]) == 1))
 end
 
 local function overspent(items, set, worst)
@@ -23,10 +24,10 @@ local function overspent(items, set, worst)
   return worst
 end
 
-local function too_many(persons, set, worst)
+local function too_many(persons, number, set, worst)
   for _, bound in ipairs(p.sets[set]) do
-    local w, ceiling, fresh = window(bound[1]), bound[2], #persons
-    if #persons <= ceiling then -- else their number alone refuses them
+    local w, ceiling, fresh = window(bound[1]), bound[2], number
+    if number <= ceiling then -- else their number alone refuses them
       look_up(w, persons)
       for _, person in ipairs(persons) do
         if w.seen[person] then fresh = fresh - 1 end
@@ -34,7 +35,7 @@ local function too_many(persons, set, worst)
     end
     if w.total + fresh > ceiling then
       local counts, known = others(w, persons)
-      local wait = wait_for(w, counts, w.total - known, #persons, ceiling)
+      local wait = wait_for(w, counts, w.total - known, number, ceiling)
       if not worst or wait > worst[2] then worst = {w.number, wait} end
     end
   end
@@ -44,40 +45,41 @@ end
 local function spend(items, set)
   for _, bound in ipairs(p.sets[set]) do
     local w = window(bound[1])
-    add(w, w.newest, items)
+    add(w, w.stamp, items)
   end
 end
 
 local ADMITTED, DUPLICATE, LOCKED, REUSED = 0, 1, 2, 3
 local function decide(charge)
   if locked(charge) then return LOCKED end
-  local known = request(charge[5])
+  local known = request(charge[6])
   if known then
-    if known.fingerprint ~= charge[6] then return REUSED end
+    if known.fingerprint ~= charge[7] then return REUSED end
     if repeats(known) then return DUPLICATE end
   end
-  local refused = too_many(charge[4], charge[2], overspent(charge[3], charge[1]))
+  local persons = persons_of(charge)
+  local refused = too_many(persons, charge[5], charge[2], overspent(charge[3], charge[1]))
   if refused then return refused end
   spend(charge[3], charge[1])
   for _, bound in ipairs(p.sets[charge[2]]) do
     local w = window(bound[1])
-    see(w, charge[4], w.newest)
+    see(w, persons, w.stamp)
   end
-  if charge[5] > 0 and not known then note(charge[5], charge[6], now) end
+  if charge[6] > 0 and not known then note(charge[6], charge[7], now) end
   return ADMITTED
 end
 
 local function count_again(charge)
-  local known, at = request(charge[5]), charge[9]
+  local known, at = request(charge[6]), charge[10]
   if known and repeats(known) then return end
-  if known == false and at > now - REQUEST_SECONDS then note(charge[5], charge[6], at) end
+  if known == false and at > now - REQUEST_SECONDS then note(charge[6], charge[7], at) end
   for _, bound in ipairs(p.sets[charge[1]]) do
     local w = window(bound[1])
     add(w, bucket_of(at, w.length), charge[3])
   end
   for _, bound in ipairs(p.sets[charge[2]]) do
     local w = window(bound[1])
-    see(w, charge[4], bucket_of(at, w.length))
+    see(w, persons_of(charge), bucket_of(at, w.length))
   end
 end
 
@@ -161,7 +163,7 @@ function calls.lease()
   end
   local granted = math.max(charge[3], room)
   spend(granted, charge[1])
-  return {'ok', granted, now, write()}
+  return {'ok', granted, stamp, write()}
 end
 
 function calls.give_back()
@@ -242,7 +244,7 @@ function calls.unlock() return {'ok', call('HDEL', LOCKS, p.who)} end
 function calls.sweep()
   now = seen
   for number, limit in ipairs(p.limits) do
-    if call('LINDEX', QUEUE, 0) ~= limit[4] then break end
+    if call('LINDEX', QUEUE, 0) ~= string.sub(KEYS[limit[2]], #TAG + 1) then break end
     local w = window(number)
     call('LPOP', QUEUE)
     if w.total > 0 or (w.people and w.gone > AT_ONCE) then

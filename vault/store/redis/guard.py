@@ -43,7 +43,7 @@ from vault.store.base import (
     went_back,
 )
 from vault.store.redis.link import Link, Script
-from vault.store.redis.packing import FIXED, LOCKS, QUEUE, STATE, Packed, who
+from vault.store.redis.packing import LOCKS, QUEUE, STATE, Packed, who
 
 SCHEMA = "1"
 PERSONS_AT_ONCE = 10_000
@@ -62,26 +62,30 @@ _WORDS = {
 class RedisStore:
     """See `vault.store.base.Store`; made by `open`.
 
-    `ahead`: how many seconds the callers' clocks may be ahead of Redis's. Only tests, which
-    keep the time themselves, give another than none.
+    `trusted`: the callers keep the time, whatever Redis's clock says. Only for tests.
     """
 
-    def __init__(self, link: Link, epoch: str, ahead: float = 0.0) -> None:
+    def __init__(self, link: Link, epoch: str, trusted: bool = False) -> None:
         self._link = link
         self._epoch = epoch
-        self._ahead = ahead
+        self._trusted = trusted
         self._mark: Mark | None = None
         self._new_windows = 0
         self._swept_at = time.monotonic()
         self._sweeping: asyncio.Task[None] | None = None
 
     @classmethod
-    async def open(cls, link: Link, ahead: float = 0.0) -> "RedisStore":
+    async def open(cls, link: Link, trusted: bool = False) -> "RedisStore":
         """Over a link, which is the store's from then on. Raises SetUpError for another
         version's state, Refusal (store_unavailable)."""
         try:
-            call = {"op": "open", "epoch": os.urandom(16).hex(), "schema": SCHEMA, "ahead": ahead}
-            epoch, schema = await _run(link, FIXED, call)
+            call = {
+                "op": "open",
+                "epoch": os.urandom(16).hex(),
+                "schema": SCHEMA,
+                "trusted": trusted,
+            }
+            epoch, schema = await _run(link, Packed(), call)
             if schema != SCHEMA:
                 raise SetUpError(
                     "what stands under {jeton} in this Redis is of another version of Jeton (schema"
@@ -90,7 +94,7 @@ class RedisStore:
         except BaseException:
             await link.close()
             raise
-        return cls(link, epoch, ahead)
+        return cls(link, epoch, trusted)
 
     async def commit(self, group: Sequence[Charge], mark: Mark, now: float) -> list[Verdict]:
         verdicts: list[Verdict] = []
@@ -202,12 +206,8 @@ class RedisStore:
         self, op: str, packed: Packed | None = None, *, writes: bool = True, **given: object
     ) -> Any:
         """What follows the script's ``ok``. Raises Refusal for anything else it says."""
-        call = {"op": op, "epoch": self._epoch, "ahead": self._ahead, "free": FREE_REPETITIONS}
-        call |= given
-        keys: Sequence[bytes] = FIXED
-        if packed is not None:
-            keys, call = packed.keys, call | packed.tables()
-        said, *answer = await _run(self._link, keys, call, writes=writes)
+        call = {"op": op, "epoch": self._epoch, "trusted": self._trusted, "free": FREE_REPETITIONS}
+        said, *answer = await _run(self._link, packed or Packed(), call | given, writes=writes)
         if said != "ok":
             _refuse(said, *answer)
         return answer
@@ -245,8 +245,8 @@ def _source() -> str:
 _SCRIPT = Script(_source())
 
 
-async def _run(link: Link, keys: Sequence[bytes], call: object, *, writes: bool = True) -> Any:
-    answer = await link.run(_SCRIPT, keys, (msgspec.msgpack.encode(call),), writes=writes)
+async def _run(link: Link, packed: Packed, call: dict[str, object], *, writes: bool = True) -> Any:
+    answer = await link.run(_SCRIPT, packed.keys, packed.arguments(call), writes=writes)
     return msgspec.msgpack.decode(answer)
 
 

@@ -4,7 +4,7 @@ Names of clients and end users are hashed into keys, so that none is longer than
 the store tells nobody who they are; all keys share the tag ``{jeton}`` and so one slot.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from hashlib import blake2b
 
@@ -30,11 +30,12 @@ class Packed:
 
     def __init__(self) -> None:
         self.keys: list[bytes] = list(FIXED)
-        self.limits: list[tuple[bool, int, int, bytes]] = []
+        self.limits: list[tuple[bool, int, int]] = []
         self.names: list[str] = []
         """Of each of `limits`."""
         self._sets: list[list[Bound]] = []
         self._charges: list[tuple[object, ...]] = []
+        self._persons: list[bytes] = []
         self._of_keys: dict[bytes, int] = {}
         self._of_limits: dict[bytes, int] = {}
         self._of_sets: dict[tuple[int, bool], int] = {}
@@ -42,18 +43,21 @@ class Packed:
 
     def add(self, charge: Charge, at: float = 0.0, *, whole: bool = False) -> None:
         """`whole`: persons too that are more than a ceiling; else their number refuses them."""
-        persons: Sequence[bytes] = tuple(charge.persons) if charge.people else ()
-        if persons and not whole and _beyond_all(charge):
-            persons = (b"",) * len(persons)
+        counted = len(charge.persons) if charge.people else 0
+        first = 0  # nobody is looked at
+        if counted and (whole or counted <= max(limit.ceiling for limit in charge.people)):
+            first = len(self._persons) + 1
+            self._persons += charge.persons
         self._charges.append((
             self._set(charge.limits, people=False),
             self._set(charge.people, people=True),
             charge.items,
-            persons,
+            first,
+            counted,
             self._request(charge),
-            charge.fingerprint,
+            charge.fingerprint.hex(),
             who(charge.principal, None),
-            b"" if charge.end_user is None else who(charge.principal, charge.end_user),
+            "" if charge.end_user is None else who(charge.principal, charge.end_user),
             at,
         ))  # fmt: skip
 
@@ -66,10 +70,12 @@ class Packed:
         """A window as it stands in the sweeper's queue."""
         kind, length = entry[:1], int(entry[17:])
         self.keys.append(TAG + entry)
-        self.limits.append((kind == PEOPLE, len(self.keys), length, entry))
+        self.limits.append((kind == PEOPLE, len(self.keys), length))
 
-    def tables(self) -> dict[str, object]:
-        return {"limits": self.limits, "sets": self._sets, "charges": self._charges}
+    def arguments(self, call: dict[str, object]) -> tuple[bytes, bytes]:
+        """The call itself, and the persons one after the other: cmsgpack knows no bytes."""
+        tables = {"limits": self.limits, "sets": self._sets, "charges": self._charges}
+        return msgspec.msgpack.encode(call | tables), b"".join(self._persons)
 
     def _set(self, limits: tuple[Limit, ...], *, people: bool) -> int:
         """Charges of one client share their limits: each such tuple is looked at once."""
@@ -84,7 +90,7 @@ class Packed:
         entry = _entry(limit.scope, limit.name, limit.window, people)
         known = self._of_limits.get(entry)
         if known is None:
-            self.limits.append((people, self._key(TAG + entry), limit.window, entry))
+            self.limits.append((people, self._key(TAG + entry), limit.window))
             self.names.append(limit.name)
             known = self._of_limits[entry] = len(self.limits)
         return known
@@ -102,13 +108,9 @@ class Packed:
         return known
 
 
-def who(principal: str, end_user: str | None) -> bytes:
+def who(principal: str, end_user: str | None) -> str:
     """The field of a lock."""
-    return msgspec.json.encode((principal, end_user))
-
-
-def _beyond_all(charge: Charge) -> bool:
-    return len(charge.persons) > max(limit.ceiling for limit in charge.people)
+    return msgspec.json.encode((principal, end_user)).decode()
 
 
 @lru_cache(65_536)
