@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.redis import Redis
+from tests.support.redis_deployments import Cluster, Replicated, running
 from tests.support.service import Service
 
 # Machines that run the tests are small and busy: time says nothing about a property.
@@ -40,3 +42,36 @@ def new_service(tmp_path: Path) -> Iterator[Callable[[], Service]]:
     yield create
     for one in made:
         one.kill()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Redis]:
+    """One Redis server, flushed to disk at every write; shared: leave its settings as they were."""
+    with running(Redis(tmp_path_factory.mktemp("redis"))) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def shared_replicated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replicated]:
+    with running(Replicated(tmp_path_factory.mktemp("replicated"))) as deployment:
+        yield deployment
+
+
+@pytest.fixture
+def redis_replicated(shared_replicated: Replicated) -> Iterator[Replicated]:
+    """A primary, two replicas, three sentinels: whole again after whatever a test does to it."""
+    yield shared_replicated
+    shared_replicated.restore()
+
+
+@pytest.fixture(scope="session")
+def shared_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with running(Cluster(tmp_path_factory.mktemp("cluster"))) as deployment:
+        yield deployment
+
+
+@pytest.fixture
+def redis_cluster(shared_cluster: Cluster) -> Iterator[Cluster]:
+    """Six nodes, three of them primaries: whole again after whatever a test does to it."""
+    yield shared_cluster
+    shared_cluster.restore()
