@@ -244,7 +244,7 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
         base = settings.keys.keyset.parent
         store = open_store(settings.store.url, base)
         stack.push_async_callback(store.close)
-        tokens = await open_tokens(settings.store.url, base) if rules.vaulted else None
+        tokens = await open_tokens(settings.store, base) if rules.vaulted else None
         if tokens is not None:
             stack.push_async_callback(tokens.close)
         ledger = await open_ledger(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from vault.errors import SetUpError
 from vault.store.base import Store
+from vault.store.redis.options import StoreSettings
 from vault.store.sqlite import SqliteStore
 from vault.store.sqlite_tokens import SqliteTokens
 from vault.store.tokens import TokenStore
@@ -23,12 +24,26 @@ def open_store(url: str, base: Path) -> Store:
     return SqliteStore.open(base / _path(url))
 
 
-async def open_tokens(url: str, base: Path) -> TokenStore:
-    """Open the random tokens of the store at `url`: with SQLite a file of their own, beside the
-    store's (``jeton.db``, ``jeton.tokens.db``). Raises as `open_store`.
+async def open_tokens(settings: StoreSettings, base: Path) -> TokenStore:
+    """Open the vaulted tokens that belong to a store: of ``sqlite:PATH`` a file of their own
+    beside it (``jeton.db``, ``jeton.tokens.db``), of a Redis URL in the same Redis.
+
+    Each process opens them for itself. Raises SetUpError as `open_store`.
     """
-    path = base / _path(url)
+    if is_redis(settings.url):
+        # Not before it is needed: redis-py is an extra.
+        try:
+            from vault.store.redis.link import Link  # noqa: PLC0415
+            from vault.store.redis.tokens import RedisTokens  # noqa: PLC0415
+        except ModuleNotFoundError:
+            raise SetUpError("store.url names a Redis: install `jeton[redis]`") from None
+        return RedisTokens(await Link.open(settings), settings.replicas)
+    path = base / _path(settings.url)
     return SqliteTokens.open(path.with_name(f"{path.stem}.tokens{path.suffix}"))
+
+
+def is_redis(url: str) -> bool:
+    return url.startswith(("redis:", "rediss:", "redis+", "rediss+"))
 
 
 def _path(url: str) -> str:

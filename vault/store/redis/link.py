@@ -10,15 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 
+from redis.exceptions import ResponseError
+
 from vault.errors import JetonError, Refusal, SetUpError
 from vault.store.redis.address import Host, parse
 from vault.store.redis.checks import Checks, Unsound
 from vault.store.redis.delivery import Delivery, Pending
 from vault.store.redis.node import Node
 from vault.store.redis.options import StoreSettings, credentials_of, tls_of
+from vault.store.redis.replies import words_of
 from vault.store.redis.topology import Key, Standalone, Topology
 from vault.store.redis.weaknesses import Weakness
-from vault.store.redis.wire import Dialler
+from vault.store.redis.wire import Broken, Dialler, Unreachable
 
 Arg = bytes | str | int
 Call = tuple[Sequence[Key], Sequence[Arg]]
@@ -95,6 +98,20 @@ class Link:
             Pending(place, command[1], command, None) for place, command in enumerate(commands)
         ]
         return await self._deliver(pending, writes=False)
+
+    async def everywhere(self, *command: Arg) -> list[Any]:
+        """What each primary answers to a command that has no key."""
+        deadline = asyncio.get_running_loop().time() + self._timeout
+        answers: list[Any] = []
+        for node in self._topology.nodes():
+            try:
+                [answer], _ = await node.exchange([command], 0, deadline)
+            except (Unreachable, Unsound, Broken) as error:
+                raise Refusal("store_unavailable", str(error), 1) from None
+            if isinstance(answer, ResponseError):
+                raise Refusal("store_unavailable", words_of(answer), 1)
+            answers.append(answer)
+        return answers
 
     async def close(self) -> None:
         await self._topology.close()
