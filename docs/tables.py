@@ -85,6 +85,7 @@ NOTES = {
     "server.shutdown_timeout": "Seconds that a stop waits for what is in flight.",
     "server.startup_timeout": "Seconds that a worker of several may take until it serves.",
     "server.max_in_flight": "More requests at once, a worker, are refused: 503 `overloaded`.",
+    "server.max_connections": "For one more, a worker closes the longest idle or unfinished ones.",
     "server.metrics_host": "With `metrics_port`: where `/metrics` listens.",
     "keys.keyset": "The keyset's file.",
     "keys.kek": "Where the key that unwraps it comes from; see below.",

@@ -39,6 +39,7 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     shutdown_timeout: Seconds = 20.0
     startup_timeout: Seconds = 120.0
     max_in_flight: Count = 512
+    max_connections: Count = 4_096
     metrics_host: str | None = None
     metrics_port: Port | None = None
     """/metrics at an address of its own; None: beside the rest."""
@@ -162,11 +163,25 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limits: Limits = msgspec.field(default_factory=Limits)
 
 
+class Honeytokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    file: Path = Path("honeytokens")
+    """The people who do not exist, as `jeton honeytokens plant` lists them."""
+    webhook: str | None = None
+    """Where alarms are posted, signed. None: they stand in the record alone."""
+    outbox: Path = Path("alarms")
+    """The folder of alarms that are not delivered yet."""
+    mask_and_match: Literal["alarm", "lock"] = "alarm"
+    """What mask and match do that touch one; detokenise locks."""
+    exempt: tuple[str, ...] = ()
+    """Clients that may touch them: bulk jobs that go through all there is."""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     server: Server = msgspec.field(default_factory=Server)
     keys: Keys = msgspec.field(default_factory=Keys)
     store: StoreSettings = msgspec.field(default_factory=StoreSettings)
     audit: Audit = msgspec.field(default_factory=Audit)
+    honeytokens: Honeytokens = msgspec.field(default_factory=Honeytokens)
     transformations: dict[str, Transformation] = {}
     clients: dict[str, Client] = {}
     development: bool = False

@@ -3,15 +3,11 @@
 uvicorn waits for ever for headers, for a body that nobody reads any more and for a peer that
 does not take its answer, and it arms a timer for every answer. Here a connection only notes a
 deadline, and the server looks at all of them twice a second.
-
-The parser is lenient where a proxy before us might read otherwise than we do; what two readers
-could take for two different requests (RFC 9112, sections 3.2, 6 and 11.2) is refused.
 """
 
 import asyncio
 import fcntl
 import math
-import re
 import socket
 import termios
 from asyncio import Transport
@@ -28,7 +24,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from vault.errors import Refusal
-from vault.web import problem
+from vault.web import framing, problem
 from vault.web.headers import new_request_id
 from vault.web.problem import HTTPRefusal
 from vault.web.server_config import ServerConfig
@@ -38,12 +34,6 @@ LINGER: Final = 2.0
 a last time while the service ends."""
 PIPELINED: Final = 64
 """Requests that may wait on one connection for the answer to the one before them."""
-NOTED: Final = frozenset({b"host", b"connection", b"transfer-encoding", b"expect"})
-"""A head that has none of them, but for the Host that was there before, needs no other look."""
-EXPECTED: Final = b"100-continue"
-HASH: Final = ord("#")
-HOST: Final = re.compile(rb"(?:\[[0-9A-Za-z:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::[0-9]*)?", re.ASCII)
-"""RFC 9110, section 7.2."""
 UNIX: Final = ("unix", 0)
 """Who calls over the Unix socket: no address, and so in no network."""
 
@@ -90,6 +80,9 @@ class Connection(HttpToolsProtocol):
             and self.server[1] == self.config.metrics_port
         ):
             self.app = self.config.loaded_app.metrics_only
+
+        if len(self.connections) > self.config.max_connections:  # all others are being answered
+            self._refuse(Refusal("overloaded", "too many connections", 1))
 
     @property
     def is_in_handshake(self) -> bool:
@@ -143,7 +136,7 @@ class Connection(HttpToolsProtocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
         self.headers.append((name, value))
-        if name in NOTED:
+        if name in framing.NOTED:
             if name == b"host" and value == self._host:
                 self._hosts += 1
             else:
@@ -161,9 +154,9 @@ class Connection(HttpToolsProtocol):
         if not (keep_alive and self._is_plain and self._hosts == 1):
             version = scope["http_version"] = parser.get_http_version()
             keep_alive = keep_alive and version == "1.1"
-            self._check_head(version)
+            self._host, self.expect_100_continue = framing.checked(version, self.headers)
         scope["method"] = parser.get_method().decode("ascii")
-        path, _, scope["query_string"] = self._target()
+        path, _, scope["query_string"] = framing.target(self.url)
         scope["raw_path"] = path
         text = path.decode("ascii")
         scope["path"] = unquote(text) if "%" in text else text
@@ -173,34 +166,6 @@ class Connection(HttpToolsProtocol):
         self._deadline = math.inf
         self.headers = []  # what comes now are trailers, which nobody reads
         self._begin(keep_alive and not self.config.ending)
-
-    def _check_head(self, version: str) -> None:
-        """Raises ValueError, which stops the parser, for a head of which two readers could
-        think differently."""
-        seen: dict[bytes, list[bytes]] = {name: [] for name in NOTED}
-        for name, value in self.headers:
-            if name in seen:
-                seen[name].append(value)
-        hosts = seen[b"host"]
-        codings = [coding.lower() for coding in seen[b"transfer-encoding"]]
-        if version == "1.1":
-            fits = len(hosts) == 1 and codings in ([], [b"chunked"])
-        else:
-            fits = version == "1.0" and len(hosts) <= 1 and not codings
-        if not fits or not all(map(HOST.fullmatch, hosts)):
-            raise ValueError
-        if hosts:
-            self._host = hosts[0]
-        self.expect_100_continue = any(each.lower() == EXPECTED for each in seen[b"expect"])
-
-    def _target(self) -> tuple[bytes, bytes, bytes]:
-        """Path and query of the request's target. Raises ValueError where it is none."""
-        if HASH in self.url:
-            raise ValueError
-        if self.url.startswith(b"/"):
-            return self.url.partition(b"?")
-        parsed = httptools.parse_url(self.url)
-        return parsed.path or b"/", b"?", parsed.query or b""
 
     def _begin(self, keep_alive: bool) -> None:
         """Answer the request that has come, or note it behind the one that is being answered."""
@@ -321,9 +286,25 @@ class Connection(HttpToolsProtocol):
         elif now >= self._deadline:
             self._end(now)
 
+    def waits_until(self) -> float | None:
+        """When it will be ended for waiting; None while somebody waits for its answer."""
+        if self._stuck_since < math.inf:
+            return self._stuck_since + self._limits.keep_alive_timeout
+        return None if self._is_busy() else self._deadline
+
+    def leave(self) -> None:
+        """Make room for another. Who has just sent something stays: it would be lost."""
+        if self._stuck_since < math.inf:
+            self.transport.abort()
+        elif not self._unread():
+            self.connections.discard(self)
+            self.transport.close()
+
+    def _is_busy(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
     def _end(self, now: float) -> None:
-        busy = self.cycle is not None and not self.cycle.response_complete
-        if self._refused and busy:  # its last answer closes it
+        if self._refused and self._is_busy():  # its last answer closes it
             return
         if self._refused or self.transport.is_closing():
             self.transport.abort()
@@ -342,7 +323,7 @@ class Connection(HttpToolsProtocol):
         An idle connection is kept a little, since a request may be on its way on it: closing at
         once would lose it.
         """
-        if self.cycle is not None and not self.cycle.response_complete:
+        if self._is_busy():
             self.cycle.keep_alive = False
         elif self._phase is Phase.IDLE:
             patience = min(LINGER, self._limits.shutdown_timeout / 2)

@@ -31,6 +31,8 @@ class ServerConfig(uvicorn.Config):
         self.certificate = certificate
         self.metrics_port = metrics_port
         """The port of the second address, as it was bound."""
+        self.max_connections = limits.max_connections
+        """Or fewer, where this process may not have as many files."""
         self.ending = False
         """Every answer is the last on its connection."""
         self.parent = os.getpid() if limits.workers > 1 else None

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from types import FrameType
+from typing import cast
 from weakref import WeakSet
 
 import uvicorn
@@ -18,6 +19,7 @@ from vault.errors import JetonError
 from vault.telemetry import log
 from vault.web.addresses import is_unix, listeners, tell, warn_of_plain_text
 from vault.web.connection import LINGER, Connection
+from vault.web.crowd import capacity, make_room
 from vault.web.dispatch import Application
 from vault.web.server_config import BACKLOG, ServerConfig
 from vault.web.tls import Certificate, Encryption
@@ -51,6 +53,7 @@ class Server(uvicorn.Server):
         started: Callable[[], object] | None = None,
     ) -> None:
         super().__init__(config)
+        config.max_connections = capacity(config.limits.max_connections)
         self._reload = reload
         self._started = started
         self._reloading: asyncio.Task[bool] | None = None
@@ -90,6 +93,9 @@ class Server(uvicorn.Server):
         )
 
     def _connection(self) -> Connection:
+        connections = cast("set[Connection]", self.server_state.connections)
+        if len(connections) >= self.config.max_connections:
+            make_room(connections, self.config.max_connections)
         connection = Connection(
             self.config, self.server_state, self.lifespan.state, asyncio.get_running_loop()
         )

@@ -1,0 +1,48 @@
+"""What a head may say of whom a request is for and where its body ends.
+
+The parser is lenient where a proxy before us might read otherwise than we do. What two readers
+could take for two different requests (RFC 9112, sections 3.2, 6 and 11.2) is refused.
+"""
+
+import re
+from typing import Final
+
+import httptools
+
+from vault.web.headers import Header
+
+NOTED: Final = frozenset({b"host", b"connection", b"transfer-encoding", b"expect"})
+"""A head of HTTP/1.1 that has one Host, found good before, and nothing else of these needs no
+other look."""
+HOST: Final = re.compile(rb"(?:\[[0-9A-Za-z:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::[0-9]*)?", re.ASCII)
+"""RFC 9110, section 7.2."""
+FRAGMENT: Final = ord("#")
+
+
+def checked(version: str, headers: list[Header]) -> tuple[bytes, bool]:
+    """The Host (empty where there is none), and whether the caller waits to be asked for the
+    body. Raises ValueError, which stops the parser."""
+    seen: dict[bytes, list[bytes]] = {name: [] for name in NOTED}
+    for name, value in headers:
+        if name in seen:
+            seen[name].append(value)
+    hosts = seen[b"host"]
+    codings = [coding.lower() for coding in seen[b"transfer-encoding"]]
+    if version == "1.1":
+        fits = len(hosts) == 1 and codings in ([], [b"chunked"])
+    else:
+        fits = version == "1.0" and len(hosts) <= 1 and not codings
+    if not fits or not all(map(HOST.fullmatch, hosts)):
+        raise ValueError
+    expects = any(each.lower() == b"100-continue" for each in seen[b"expect"])
+    return hosts[0] if hosts else b"", expects
+
+
+def target(url: bytes) -> tuple[bytes, bytes, bytes]:
+    """Path, ``?`` and query. Raises ValueError where there is no path."""
+    if FRAGMENT in url:
+        raise ValueError
+    if url.startswith(b"/"):
+        return url.partition(b"?")
+    parsed = httptools.parse_url(url)
+    return parsed.path or b"/", b"?", parsed.query or b""
