@@ -49,6 +49,7 @@ def test_all_alike(configured: Transformation, alike: float) -> None:
         (of("birth-date"), 365.25),
         (of("birth-date", keep_first=6), 30.4),
         (of("birth-date-6"), 365.25),
+        (of("birth-date-6", keep_first=2), 36_525 / 30.9),
     ],
 )
 def test_likely(configured: Transformation, people: float) -> None:
