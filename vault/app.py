@@ -242,7 +242,8 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
     rules = Rules(settings)
     async with AsyncExitStack() as stack:
         base = settings.keys.keyset.parent
-        store = open_store(settings.store.url, base)
+        tell = LedgerListener(metrics, settings.audit.alarm_bytes)
+        store = await open_store(settings.store, base, tell)
         stack.push_async_callback(store.close)
         tokens = await open_tokens(settings.store, base) if rules.vaulted else None
         if tokens is not None:
@@ -254,7 +255,7 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
             generation=rules.keyset.generation,
             charge_of=rules.charge_of,
             clock=time.time,
-            tell=LedgerListener(metrics, settings.audit.alarm_bytes),
+            tell=tell,
         )
         stack.push_async_callback(ledger.close)
         await ledger.start()

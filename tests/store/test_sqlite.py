@@ -18,6 +18,7 @@ from hypothesis import settings
 
 from tests.store.contract import HOUR, MARK, T0, OpenStore, StoreContract, charge, left, person
 from tests.store.model import machine
+from vault.config import StoreSettings
 from vault.errors import Refusal, SetUpError
 from vault.store import Store, checkpointing, open_store, turn
 from vault.store.base import Charge, Limit, Verdict
@@ -53,15 +54,15 @@ async def spend(store: SqliteStore, items: int = 1) -> None:
 # Opening
 
 
-def test_the_address_is_relative_to_the_base(tmp_path: Path) -> None:
-    asyncio.run(open_store("sqlite:some.db", tmp_path).close())
+async def test_the_address_is_relative_to_the_base(tmp_path: Path) -> None:
+    await (await open_store(StoreSettings("sqlite:some.db"), tmp_path)).close()
     assert (tmp_path / "some.db").exists()
 
 
-@pytest.mark.parametrize("url", ["", "sqlite", "sqlite:", "redis://localhost", "some.db"])
-def test_other_addresses_are_refused(url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("url", ["", "sqlite", "sqlite:", "http://localhost", "some.db"])
+async def test_other_addresses_are_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(SetUpError, match="sqlite:PATH"):
-        open_store(url, tmp_path)
+        await open_store(StoreSettings(url), tmp_path)
 
 
 async def test_all_files_are_the_owners_alone(path: Path) -> None:

@@ -20,7 +20,7 @@ def state(settings: Settings) -> State | None:
 
 
 async def _ask(settings: Settings) -> State:
-    store = open_store(settings.store.url, settings.keys.keyset.parent)
+    store = await open_store(settings.store, settings.keys.keyset.parent)
     try:
         return await store.state()
     finally:

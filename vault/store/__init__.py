@@ -3,6 +3,7 @@
 `base.Store` is the protocol; `open_store` picks the implementation by the address.
 """
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from vault.errors import SetUpError
@@ -14,14 +15,29 @@ from vault.store.tokens import TokenStore
 
 __all__ = ["Store", "TokenStore", "open_store", "open_tokens"]
 
+Tell = Callable[[str, Mapping[str, str | int | float]], None]
+_NO_REDIS = "store.url names a Redis: install `jeton[redis]`"
 
-def open_store(url: str, base: Path) -> Store:
-    """Open the store at `url`: ``sqlite:PATH``, relative to `base`.
+
+def _tell_nobody(name: str, facts: Mapping[str, str | int | float]) -> None: ...
+
+
+async def open_store(settings: StoreSettings, base: Path, tell: Tell = _tell_nobody) -> Store:
+    """Open the store at `settings.url`: ``sqlite:PATH``, relative to `base`, or a Redis URL.
 
     Each process opens it for itself. Raises SetUpError for another scheme, and where the
-    store cannot be used.
+    store cannot be used; Refusal (store_unavailable) where it cannot be reached. `tell` hears
+    how the calls of a store of the network fare.
     """
-    return SqliteStore.open(base / _path(url))
+    if is_redis(settings.url):
+        # Not before it is needed: redis-py is an extra.
+        try:
+            from vault.store.redis.guard import RedisStore  # noqa: PLC0415
+            from vault.store.redis.link import Link  # noqa: PLC0415
+        except ModuleNotFoundError:
+            raise SetUpError(_NO_REDIS) from None
+        return await RedisStore.open(await Link.open(settings, tell))
+    return SqliteStore.open(base / _path(settings.url))
 
 
 async def open_tokens(settings: StoreSettings, base: Path) -> TokenStore:
@@ -36,7 +52,7 @@ async def open_tokens(settings: StoreSettings, base: Path) -> TokenStore:
             from vault.store.redis.link import Link  # noqa: PLC0415
             from vault.store.redis.tokens import RedisTokens  # noqa: PLC0415
         except ModuleNotFoundError:
-            raise SetUpError("store.url names a Redis: install `jeton[redis]`") from None
+            raise SetUpError(_NO_REDIS) from None
         return RedisTokens(await Link.open(settings), settings.replicas)
     path = base / _path(settings.url)
     return SqliteTokens.open(path.with_name(f"{path.stem}.tokens{path.suffix}"))
