@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 
-from vault.audit.entry import Entry, Refusals, Tokenised, seconds, timestamp
+from vault.audit.entry import Refusals, Tokenised, seconds, timestamp
 
 
 @dataclass(slots=True)
@@ -35,9 +35,9 @@ class Aggregates:
     def refused(self, principal: str, code: str, count: int = 1) -> None:
         self._sum(self._refused, (principal, code)).items += count
 
-    def take(self, now: float) -> list[Entry]:
+    def take(self, now: float) -> list[Tokenised | Refusals]:
         """The counts since the last time, as entries; the counters start anew."""
-        entries: list[Entry] = [
+        entries: list[Tokenised | Refusals] = [
             Tokenised(
                 time=timestamp(counted.since),
                 principal=principal,
@@ -61,7 +61,7 @@ class Aggregates:
         self._tokenised, self._refused = {}, {}
         return entries
 
-    def put_back(self, entries: list[Entry]) -> None:
+    def put_back(self, entries: list[Tokenised | Refusals]) -> None:
         """The record did not take these: keep counting, from when they began."""
         for entry in entries:
             if isinstance(entry, Tokenised):
@@ -69,11 +69,9 @@ class Aggregates:
                 counted = self._sum(self._tokenised, key)
                 counted.items += entry.items
                 counted.failed += entry.failed
-            elif isinstance(entry, Refusals):
+            else:
                 counted = self._sum(self._refused, (entry.principal, entry.code))
                 counted.items += entry.count
-            else:
-                continue
             counted.since = min(counted.since, int(seconds(entry.time)))
 
     def _sum(self, sums: dict[tuple[str, str], _Sum], key: tuple[str, str]) -> _Sum:
