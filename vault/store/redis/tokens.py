@@ -28,12 +28,13 @@ PIECE = 10_000
 """Items of one call that are sent at once."""
 SCRIPT_ITEMS = 256
 """Items of one script: Redis does nothing else meanwhile."""
-SCAN_BUCKETS = 1_024
-"""Buckets that are asked for their size at once."""
 LOOK_SECONDS = 0.1
 """How often a server is asked whether its append-only file is written anew."""
 
-_SCRIPT = Script(files(__package__).joinpath("tokens.lua").read_text("ascii"))
+_CHANGE, _SCAN = (
+    Script(files(__package__).joinpath(name).read_text("ascii"))
+    for name in ("tokens.lua", "scan.lua")
+)
 _AGAIN, _FULL = 2, 2
 """What the script answers; see there."""
 
@@ -151,7 +152,7 @@ class RedisTokens:
                     keys += more
                     args += said
                 calls.append((keys, args))
-            told = await self._link.run_many(_SCRIPT, calls, writes=True)
+            told = await self._link.run_many(_CHANGE, calls, writes=True)
             for group, some in zip(groups, told, strict=True):
                 for place, answer in zip(group, some, strict=True):
                     answers[place] = answer
@@ -172,29 +173,15 @@ class RedisTokens:
         Bucket by bucket, so that what stands is found whatever comes and goes meanwhile.
         """
         start = int.from_bytes(after)
-        end = min(start + SCAN_BUCKETS, (start // BUCKETS + 1) * BUCKETS)
-        if start % BUCKETS == 0:
-            [taken] = await self._ask([("HGET", _counts(space, start // BUCKETS), "taken")])
-            if not taken:
-                return [], _next(start + BUCKETS)
-        keys = [_key(space, direction, n // BUCKETS, n % BUCKETS) for n in range(start, end)]
-        sizes = await self._ask([("HLEN", key) for key in keys])
-        wanted = _first(sizes, most)
-        asked = [("HGETALL", key) for key, size in zip(keys[:wanted], sizes, strict=False) if size]
-        fields: list[tuple[bytes, bytes]] = []
-        for flat in await self._ask(asked):
-            fields += zip(flat[::2], flat[1::2], strict=True)
+        partition, first = divmod(start, BUCKETS)
+        [taken] = await self._link.ask([("HGET", _counts(space, partition), "taken")])
+        if not taken:
+            return [], _next(start - first + BUCKETS)
+        last = min(BUCKETS, first + 2 * BUCKETS * most // max(1, int(taken)) + 1)
+        keys = [_key(space, direction, partition, bucket) for bucket in range(first, last)]
+        wanted, *flat = await self._link.run(_SCAN, keys, [most], writes=False)
+        fields = list(zip(flat[::2], flat[1::2], strict=True))
         return fields, _next(start + wanted)
-
-
-def _first(sizes: Sequence[int], most: int) -> int:
-    """How many of the first ones have `most` together, but one at least that is not empty."""
-    total = 0
-    for place, size in enumerate(sizes):
-        if total and total + size > most:
-            return place
-        total += size
-    return len(sizes)
 
 
 def _created(token: bytes, answer: bytes | int) -> bytes | None:
