@@ -28,6 +28,8 @@ from vault.config import StoreSettings
 SERVICE = "jeton"
 DOWN_AFTER = 1_000
 """Milliseconds until a sentinel takes a silent server for dead."""
+HASTE = ("PUBLISH-PERIOD", 500, "INFO-PERIOD", 1_000, "MIN-LINK-RECONNECT-PERIOD", 500)
+"""What else a sentinel does every so many milliseconds; lost again when it is started anew."""
 NODE_TIMEOUT = 1_500
 SLOTS = 16_384
 
@@ -43,6 +45,7 @@ def cut_off(server: Redis) -> None:
 def heal(server: Redis) -> None:
     for user in (REPLICATOR, WATCHER):
         server.ask("ACL", "SETUSER", user, "on")
+    server.ask("CLIENT", "KILL", "TYPE", "normal")  # sentinels that could not say who they are
 
 
 @dataclass
@@ -92,7 +95,7 @@ class Replicated:
             self.sentinels.append(Redis(folder, config, port, "redis-sentinel").start(wait=False))
         for sentinel in self.sentinels:
             sentinel.await_answer()
-            sentinel.ask("SENTINEL", "DEBUG", "PUBLISH-PERIOD", 500, "INFO-PERIOD", 1000)
+            sentinel.ask("SENTINEL", "DEBUG", *HASTE)
 
     @property
     def primary(self) -> Redis:

@@ -27,6 +27,7 @@ class Breaker:
         self._failures = 0
         self._recovery: asyncio.Task[None] | None = None
         self._words = ""
+        self._closed = False
 
     @property
     def open(self) -> bool:
@@ -44,12 +45,13 @@ class Breaker:
         """`words`: why, as callers are told."""
         self._failures += 1
         self._words = words
-        if self._failures >= FAILURES and self._recovery is None:
+        if self._failures >= FAILURES and self._recovery is None and not self._closed:
             self._recovery = asyncio.create_task(self._recover(), name="store-probe")
             self._changed(True)
 
     async def close(self) -> None:
         """End its probing; it is not to be used any more."""
+        self._closed = True
         if self._recovery is not None:
             self._recovery.cancel()
             await asyncio.wait([self._recovery])
@@ -60,7 +62,8 @@ class Breaker:
             try:
                 await self._probe()
             except JetonError as error:
-                self._words = str(error).partition("\n")[0]
+                words = error.detail if isinstance(error, Refusal) else str(error)
+                self._words = words.partition("\n")[0]
                 continue
             self._failures = FAILURES - 1
             self._recovery = None

@@ -76,13 +76,13 @@ class Checks:
             commands.append(("CLUSTER", "INFO"))
         server, replication, config, missing, *cluster = await wire.exchange(commands)
         self._rights(server, replication, missing, *cluster)
-        self._version(_facts(server))
-        role = _facts(replication)
+        self._version(facts_of(server))
+        role = facts_of(replication)
         if role.get("role") != "master":
             raise Unsound("the server is a replica, not a primary: nothing can be kept there", True)
         self._weaknesses(_settings(config))
         self._connected(role)
-        if cluster and _facts(cluster[0]).get("cluster_state") != "ok":
+        if cluster and facts_of(cluster[0]).get("cluster_state") != "ok":
             raise Unsound("the cluster is down: some of its slots have no primary", True)
 
     def _rights(self, *replies: Any) -> None:
@@ -136,7 +136,7 @@ class Checks:
             )
 
 
-def _facts(reply: bytes) -> dict[str, str]:
+def facts_of(reply: bytes) -> dict[str, str]:
     lines = (line.partition(":") for line in reply.decode().splitlines())
     return {name: text for name, colon, text in lines if colon}
 

@@ -14,6 +14,7 @@ from typing import Any
 from redis.exceptions import AskError, MovedError, NoScriptError, ResponseError
 
 from vault.errors import Refusal
+from vault.store.redis.address import Host
 from vault.store.redis.checks import Unsound
 from vault.store.redis.node import Node
 from vault.store.redis.replies import FEW, LATE, LOST, TRANSIENT, code_of, words_of
@@ -108,7 +109,7 @@ class Delivery:
             if asyncio.get_running_loop().time() >= self._deadline:
                 node.failed(LATE)
             raise
-        again, trouble = self._read(part, [replies[place] for place in places])
+        again, trouble = self._read(node, part, [replies[place] for place in places])
         if self._replicas and len(again) < len(part):
             self._count_replicas(node, waited)
         if trouble:
@@ -125,7 +126,9 @@ class Delivery:
             one.broken, one.asked, one.waits = True, None, False
         return part
 
-    def _read(self, part: list[Pending], replies: list[Any]) -> tuple[list[Pending], str]:
+    def _read(
+        self, node: Node, part: list[Pending], replies: list[Any]
+    ) -> tuple[list[Pending], str]:
         """What has to go out again, and why the node is not well, if it is not."""
         again, trouble = [], ""
         for one, reply in zip(part, replies, strict=True):
@@ -139,10 +142,10 @@ class Delivery:
                     one.load = True
                     continue  # where it was asked
                 case MovedError():
-                    self._topology.moved(reply.slot_id, (reply.host, reply.port))
+                    self._topology.moved(reply.slot_id, _place_of(reply, node))
                     one.asked = None
                 case AskError():
-                    one.asked = self._topology.node_at((reply.host, reply.port))
+                    one.asked = self._topology.node_at(_place_of(reply, node))
                 case _ if (code := code_of(reply)) in TRANSIENT:
                     one.asked, one.waits = None, True
                     trouble = trouble if code == "TRYAGAIN" else words_of(reply)
@@ -170,3 +173,8 @@ def _pipeline(part: Sequence[Pending]) -> tuple[list[Command], list[int]]:
         places.append(len(commands))
         commands.append(one.command)
     return commands, places
+
+
+def _place_of(redirection: AskError, node: Node) -> Host:
+    """A node that does not know another one's name means its own."""
+    return redirection.host or node.host[0], redirection.port

@@ -13,13 +13,20 @@ from typing import Any
 from redis.exceptions import ResponseError
 
 from vault.errors import JetonError, Refusal, SetUpError
-from vault.store.redis.address import Host, parse
+from vault.store.redis.address import Address, Host, parse
 from vault.store.redis.checks import Checks, Unsound
+from vault.store.redis.cluster import Cluster
 from vault.store.redis.delivery import Delivery, Pending
 from vault.store.redis.node import Node
-from vault.store.redis.options import StoreSettings, credentials_of, tls_of
+from vault.store.redis.options import (
+    StoreSettings,
+    credentials_of,
+    sentinel_credentials_of,
+    tls_of,
+)
 from vault.store.redis.replies import words_of
-from vault.store.redis.topology import Key, Standalone, Topology
+from vault.store.redis.sentinel import Sentinel
+from vault.store.redis.topology import Asker, Key, Standalone, Topology
 from vault.store.redis.weaknesses import Weakness
 from vault.store.redis.wire import Broken, Dialler, Unreachable
 
@@ -59,7 +66,7 @@ class Link:
             settings.timeout,
         )
         self._told = set[str]()
-        self._topology: Topology = Standalone(address.hosts[0], self._node)
+        self._topology = self._topology_of(address, settings)
 
     @classmethod
     async def open(cls, settings: StoreSettings, tell: Tell = _tell_nobody) -> "Link":
@@ -132,6 +139,16 @@ class Link:
                 await asyncio.sleep(0.1)
             else:
                 return
+
+    def _topology_of(self, address: Address, settings: StoreSettings) -> Topology:
+        if address.kind == "standalone":
+            return Standalone(address.hosts[0], self._node)
+        if address.kind == "cluster":
+            return Cluster(address.hosts, Asker(self._dialler, self._timeout), self._node)
+        tls = tls_of(settings) if address.tls else None
+        dialler = Dialler(sentinel_credentials_of(settings), tls, 0, self._timeout)
+        asker = Asker(dialler, self._timeout)
+        return Sentinel(address.hosts, address.service, asker, self._node)
 
     def _node(self, host: Host) -> Node:
         def missed() -> None:

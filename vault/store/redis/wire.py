@@ -124,6 +124,7 @@ def _why(error: Exception) -> str:
 _SIGNS = {
     "timeout": "it does not answer",
     "refused": "the connection is refused",
+    "connect call failed": "the connection is refused",
     "certificate required": "it asks for a client certificate: store.tls_certificate",
     "certificate": "its certificate is not one that store.tls_ca vouches for",
     "ssl": "TLS fails: is it rediss:// on one side only?",

@@ -1,0 +1,75 @@
+"""The primary that Sentinel names: the one of the latest failover that any sentinel knows.
+
+A sentinel that was cut off goes on naming the old primary, so the failover's number decides,
+not who answers first; and what was once known is not unlearned.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.exceptions import ResponseError
+
+from vault.store.redis.address import Host
+from vault.store.redis.checks import Unsound
+from vault.store.redis.node import Node
+from vault.store.redis.replies import words_of
+from vault.store.redis.topology import Asker, Key, MakeNode, Searching
+
+INTERVAL = 1.0
+"""Seconds: for so long a primary may be taken for one that is none any more."""
+
+
+class Sentinel(Searching):
+    def __init__(
+        self, sentinels: Sequence[Host], service: str, asker: Asker, make: MakeNode
+    ) -> None:
+        super().__init__(asker, INTERVAL)
+        self._sentinels = sentinels
+        self._service = service
+        self._make = make
+        self._node: Node | None = None
+        self._failovers = -1
+
+    async def start(self) -> None:
+        await self.search()
+        if self._node is None:
+            raise Unsound(f"no sentinel names a primary: {self.trouble or self._asker.trouble}")
+        self.watch()
+
+    def node_of(self, key: Key) -> Node:  # noqa: ARG002 - one shape for all
+        assert self._node is not None
+        return self._node
+
+    def node_at(self, host: Host) -> Node:
+        return self.node_of(host[0])
+
+    def nodes(self) -> list[Node]:
+        return [] if self._node is None else [self._node]
+
+    async def search(self) -> None:
+        commands = [
+            ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._service),
+            ("SENTINEL", "MASTER", self._service),
+        ]
+        for _, (address, facts) in await self._asker.ask_all(self._sentinels, commands):
+            if isinstance(address, ResponseError):
+                self.trouble = words_of(address)
+            elif address is None or isinstance(facts, ResponseError):
+                self.trouble = "it does not know the service that store.url names"
+            else:
+                self._follow((address[0].decode(), int(address[1])), _failovers(facts))
+
+    def _follow(self, host: Host, failovers: int) -> None:
+        if failovers < self._failovers:
+            return
+        self._failovers = failovers
+        before = self._node
+        if before is None or before.host != host:
+            self._node = self._make(host)
+            if before is not None:
+                self.end(before)
+
+
+def _failovers(facts: list[Any]) -> int:
+    """Sentinel's number of the failover that made the primary one."""
+    return int(dict(zip(facts[::2], facts[1::2], strict=True))[b"config-epoch"])
