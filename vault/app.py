@@ -17,8 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from msgspec.structs import replace
 
 from vault.access.grants import Access
+from vault.access.honeytokens import Honeytokens
 from vault.access.identity import Identities, Principal
 from vault.audit.entry import Disclosure
+from vault.audit.names import this_host
 from vault.config import Server, Settings
 from vault.crypto.kek import open_kek
 from vault.crypto.keyset import Keyset
@@ -27,10 +29,11 @@ from vault.crypto.secret import KeyAccess
 from vault.engine.persons import Persons
 from vault.engine.transformation import Transformation, compile_transformations
 from vault.errors import Refusal, SetUpError
+from vault.ledger.alarms import Alarms
 from vault.ledger.ledger import Ledger
 from vault.ledger.recovery import open_ledger
 from vault.service import Answer, Call, Service
-from vault.store import TokenStore, open_store, open_tokens
+from vault.store import TokenStore, is_redis, open_store, open_tokens
 from vault.store.base import Charge, Store
 from vault.telemetry import Names, know, log
 from vault.telemetry.ledger import LedgerListener
@@ -38,6 +41,10 @@ from vault.telemetry.metrics import Metrics
 
 POOL = 1
 """Threads for large batches. More would only contend for the interpreter's lock."""
+
+
+WEBHOOK_KEY = "webhook"
+"""What the key that signs alarms is derived for."""
 
 
 class Rules:
@@ -52,6 +59,7 @@ class Rules:
         self.transformations = compile_transformations(settings, self.keyset)
         self.identities = Identities(settings)
         self.access = Access(settings)
+        self.honeytokens = Honeytokens(settings.honeytokens)
         key = self.keyset.derive_root("person").reveal(KeyAccess())
         self.persons = Persons(key, self.transformations)
 
@@ -106,6 +114,7 @@ class Vault:
         ledger: Ledger,
         store: Store,
         tokens: TokenStore | None,
+        alarms: Alarms,
         metrics: Metrics,
         pool: Executor,
     ) -> None:
@@ -114,6 +123,7 @@ class Vault:
         self.store = store
         self.tokens = tokens
         """None where no transformation is vaulted."""
+        self.alarms = alarms
         self.metrics = metrics
         self.development = rules.settings.development
         self.pool = pool
@@ -121,7 +131,15 @@ class Vault:
         self._fingerprint = hmac.new(key, digestmod="sha256")
         self._identities = rules.identities
         self.service = Service(
-            rules.transformations, rules.access, ledger, rules.persons, metrics, pool, tokens
+            rules.transformations,
+            rules.access,
+            rules.honeytokens,
+            alarms,
+            ledger,
+            rules.persons,
+            metrics,
+            pool,
+            tokens,
         )
 
     def authenticate(self, authorization: str | None, source: str) -> Principal:
@@ -193,9 +211,12 @@ class Vault:
         rules.check_follows(self.rules)
         known = await self.store.raise_generation(rules.keyset.generation)
         rules.keyset.refuse_older_than(known)
+        self.alarms.renew(settings.honeytokens.webhook)
         self.ledger.renew(rules.keyset.generation, rules.charge_of)
         _tell_names_of(settings, self.metrics)
-        return Vault(rules, self.ledger, self.store, self.tokens, self.metrics, self.pool)
+        return Vault(
+            rules, self.ledger, self.store, self.tokens, self.alarms, self.metrics, self.pool
+        )
 
 
 def _described(
@@ -230,6 +251,16 @@ def _tell_names_of(settings: Settings, metrics: Metrics) -> None:
     metrics.know(settings.transformations, settings.clients)
 
 
+def _host_of(settings: Settings) -> str:
+    """What this machine's chains are named by; nothing where no other machine has any."""
+    if not is_redis(settings.store.url):
+        return ""
+    host = settings.audit.host or this_host()
+    if not host:
+        raise SetUpError("audit.host: this machine has no name to call its chains by: give one")
+    return host
+
+
 @asynccontextmanager
 async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
     """A vault from settings, ready; closed in order at the end.
@@ -248,8 +279,9 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
         tokens = await open_tokens(settings.store, base) if rules.vaulted else None
         if tokens is not None:
             stack.push_async_callback(tokens.close)
+        tell = LedgerListener(metrics, settings.audit.alarm_bytes)
         ledger = await open_ledger(
-            settings.audit,
+            replace(settings.audit, host=_host_of(settings)),
             store,
             rules.keyset.derive_root("audit").reveal(KeyAccess()),
             generation=rules.keyset.generation,
@@ -260,4 +292,9 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
         stack.push_async_callback(ledger.close)
         await ledger.start()
         pool = stack.enter_context(ThreadPoolExecutor(POOL, "batch"))
-        yield Vault(rules, ledger, store, tokens, metrics, pool)
+        honeytokens = settings.honeytokens
+        key = rules.keyset.derive_root(WEBHOOK_KEY).reveal(KeyAccess())
+        alarms = Alarms(honeytokens.outbox, honeytokens.webhook, key, tell)
+        alarms.start()
+        stack.push_async_callback(alarms.close)
+        yield Vault(rules, ledger, store, tokens, alarms, metrics, pool)

@@ -6,13 +6,15 @@ because its charge and its record name the persons, and leaves only once both ar
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from vault.access.grants import Access, Allowance
-from vault.audit.entry import Disclosure
+from vault.access.honeytokens import TRAPPED, Honeytokens
+from vault.audit.entry import Detail, Disclosure
 from vault.config import Operation
 from vault.engine.column import each
 from vault.engine.context import Contexts, pairs
@@ -21,6 +23,7 @@ from vault.engine.persons import Persons
 from vault.engine.transformation import Transformation
 from vault.engine.vaulted import Request, Vaulted
 from vault.errors import InvalidValue, Refusal
+from vault.ledger.alarms import Alarms
 from vault.ledger.ledger import Ledger
 from vault.store.base import Charge
 from vault.store.tokens import TokenStore
@@ -97,6 +100,8 @@ class Service:
         self,
         transformations: Mapping[str, Transformation],
         access: Access,
+        honeytokens: Honeytokens,
+        alarms: Alarms,
         ledger: Ledger,
         persons: Persons,
         metrics: Metrics,
@@ -106,6 +111,8 @@ class Service:
         """`tokens`: where random ones are; needed where a transformation has them."""
         self.transformations = transformations
         self._access = access
+        self._honeytokens = honeytokens
+        self._alarms = alarms
         self._ledger = ledger
         self._persons = persons
         self._metrics = metrics
@@ -165,6 +172,9 @@ class Service:
         disclosed = await self._compute(
             len(call.items), lambda: self._disclosure(call, transformation, kept)
         )
+        if self._honeytokens.touched(call.principal, disclosed.persons):
+            # Not to be stopped by a caller that hangs up.
+            await asyncio.shield(self._raise_alarm(call))
         charge = _charge(call, allowance, disclosed.persons)
         receipt = await self._ledger.settle(charge, _entry(call, disclosed))
         self._metrics.revealed(call.operation, len(disclosed.persons))
@@ -174,6 +184,15 @@ class Service:
         if count < OFF_LOOP:
             return work()
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    async def _raise_alarm(self, call: Call) -> None:
+        """Raises Refusal (locked), as every later call will, where it locks."""
+        locks = self._honeytokens.locks(call.operation)
+        detail = _alarm(call, locks=locks)
+        await self._ledger.alarm(detail, call.principal if locks else None)
+        await self._alarms.put(detail, time.time())
+        if locks:
+            raise Refusal("locked", TRAPPED)
 
     async def _draw(self, call: Call, vaulted: Vaulted) -> Outcome:
         assert self._tokens is not None
@@ -244,6 +263,21 @@ def _matches(
         except InvalidValue as error:
             values.fail(index, error)
     return results
+
+
+def _alarm(call: Call, *, locks: bool) -> Detail:
+    return {
+        "principal": call.principal,
+        "credential": call.credential,
+        "source": call.source,
+        "operation": call.operation,
+        "transformation": call.transformation,
+        "purpose": call.purpose,
+        "end_user": call.end_user,
+        "request_id": call.request_id,
+        "items": len(call.items),
+        "locked": int(locks),
+    }
 
 
 def _entry(call: Call, disclosed: _Disclosed) -> Disclosure:

@@ -5,6 +5,7 @@ import json
 import struct
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,6 +17,8 @@ from hypothesis import strategies as st
 
 from tests.support.arrow import answered, batch, rows, stream, streams
 from tests.support.values import ordinary_nirs
+from vault.access.honeytokens import Honeytokens
+from vault.config import Honeytokens as Traps
 from vault.config import Operation
 from vault.config import Transformation as Configured
 from vault.crypto.keyset import new_keyset
@@ -67,11 +70,14 @@ class Books:
     def revealed(self, *_: object) -> None: ...
 
 
+NO_HONEYTOKENS = Honeytokens(Traps(file=Path("/nowhere")))
+
+
 def perform(operation: Operation, content: Content, books: Books, name: str = "fr-nir") -> Answer:
     both = {"fr-nir": NIR, "birth-date": DATE}
     persons = Persons(b"k" * 32, both)
     with ThreadPoolExecutor(1) as pool:
-        service = Service(both, books, books, persons, books, pool)  # type: ignore[arg-type]
+        service = Service(both, books, NO_HONEYTOKENS, books, books, persons, books, pool)  # type: ignore[arg-type]
         call = Call(operation, name, "test", content.items, content.contexts, content.candidates)
         return asyncio.run(service.perform(call))
 

@@ -1,5 +1,7 @@
 """`jeton clients`: who may do what, in the reviewed file and nowhere else."""
 
+import asyncio
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -11,12 +13,15 @@ import click
 
 from vault.access.identity import mint
 from vault.access.limits import BUDGET, PEOPLE, ceilings, end_user_ceilings
+from vault.app import open_vault
 from vault.cli import entries
 from vault.cli.failure import Wrong, close
 from vault.cli.group import Group, examples
 from vault.cli.options import config_option, day, json_option
 from vault.cli.screen import note, print_json, table
-from vault.config import NAME, PURPOSE, Client, Credential, Grant, Operation, load
+from vault.config import NAME, PURPOSE, Client, Credential, Grant, Operation, Settings, load
+from vault.errors import SetUpError
+from vault.telemetry import Names, install
 
 IN_FORCE: Final = "In force once the service is told: send it a SIGHUP, or restart it."
 SHOWN: Final = 8
@@ -94,7 +99,7 @@ def hash_prefix(text: str) -> str:
     ),
 )
 def clients() -> None:
-    """Say who may do what: add, rotate, revoke, list.
+    """Say who may do what: add, rotate, revoke, list, unlock.
 
     Clients stand in the configuration, with hashes of their credentials. These verbs edit that
     file, keep its comments, and judge the result before it replaces the old one.
@@ -199,6 +204,33 @@ def revoke(name: str, config: Path, prefix: str | None) -> None:
     """
     count = entries.revoke(config, name, prefix)
     note(f"{count} credential{'s' if count != 1 else ''} of {name} revoked. {IN_FORCE}")
+
+
+@clients.command(epilog=examples('jeton clients unlock billing --reason "a test of ours"'))
+@click.argument("name")
+@config_option
+@click.option("--end-user", metavar="ID", help="One end user of it that is locked alone.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why; it stands in the record.")
+def unlock(name: str, config: Path, end_user: str | None, reason: str) -> int:
+    """Let a locked client go on, on the record.
+
+    A client is locked when it asked for somebody who does not exist (`jeton honeytokens`). Find
+    out why, and rotate its credentials, first. Exit code 1 where it was not locked.
+    """
+    if not reason.strip():
+        raise Wrong("say why", param_hint="--reason")
+    install(Names(), "console", "error")
+    settings = load(config, os.environ)
+    if name not in settings.clients:
+        raise SetUpError(f"there is no client of this name{close(name, settings.clients)}")
+    unlocked = asyncio.run(_unlock(settings, name, end_user, reason.strip()))
+    note(f"{name} may go on." if unlocked else f"{name} was not locked.")
+    return 0 if unlocked else 1
+
+
+async def _unlock(settings: Settings, name: str, end_user: str | None, reason: str) -> bool:
+    async with open_vault(settings) as vault:
+        return await vault.ledger.unlock(name, end_user, reason)
 
 
 @clients.command(name="list")

@@ -22,7 +22,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
             "check_config",
             "Judge a configuration: who may do what, and what a thief would get.",
         ),
-        Verb("clients", "clients", "Say who may do what: add, rotate, revoke, list."),
+        Verb("clients", "clients", "Say who may do what: add, rotate, revoke, list, unlock."),
     ),
     "Values and tokens, here and now": (
         Verb("tokenise", "values", "Turn values into tokens."),
@@ -34,6 +34,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
     "To look after it": (
         Verb("keys", "keys", "Look after the keyset: list, rotate, destroy, rewrap."),
         Verb("audit", "audit", "Read and verify the record."),
+        Verb("honeytokens", "honeytokens", "Plant people who do not exist, to catch thieves."),
         Verb("vault", "vault", "Look after random tokens: erase, rewrap, export, verify."),
     ),
 }

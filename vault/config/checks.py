@@ -3,7 +3,9 @@
 import re
 from collections.abc import Iterator
 from ipaddress import ip_address, ip_network
+from urllib.parse import urlsplit
 
+from vault.audit.names import HOST
 from vault.config.settings import Client, Grant, Server, Settings, Transformation
 from vault.config.shape import Problem, dotted, nearest
 from vault.errors import SetUpError
@@ -33,6 +35,29 @@ def disagreements(settings: Settings) -> Iterator[Problem]:
             yield from _grant(grant, settings.transformations, f"{at}.grants[{index}]")
         yield from _credentials(client, f"{at}.credentials")
     yield from _credentials_used_twice(settings.clients)
+    yield from _honeytokens(settings)
+
+
+def _honeytokens(settings: Settings) -> Iterator[Problem]:
+    for index, name in enumerate(settings.honeytokens.exempt):
+        if name not in settings.clients:
+            right = nearest(name, settings.clients)
+            advice = f"; did you mean {right}?" if right else ""
+            yield Problem(f"honeytokens.exempt[{index}]", f"no client has this name{advice}")
+    if settings.honeytokens.webhook is not None:
+        try:
+            url = urlsplit(settings.honeytokens.webhook)
+            fits = url.scheme == "https" or (
+                url.scheme == "http" and _is_loopback(url.hostname or "")
+            )
+            fits = fits and bool(url.hostname) and "@" not in url.netloc and url.port != 0
+        except ValueError:
+            fits = False
+        if not fits:
+            words = (
+                "expected an https:// address (http:// on this machine only), without a password"
+            )
+            yield Problem("honeytokens.webhook", words)
 
 
 def _name(name: str, at: str) -> Iterator[Problem]:
@@ -50,6 +75,10 @@ def _server(settings: Settings) -> Iterator[Problem]:
             host = getattr(server, key)
             if host and not _is_loopback(host):
                 yield Problem(f"server.{key}", "development mode listens on loopback only")
+    if settings.audit.host is not None and not HOST.fullmatch(settings.audit.host):
+        yield Problem(
+            "audit.host", "expected 1 to 63 lower-case letters, digits and hyphens, none at an end"
+        )
     if settings.audit.alarm_bytes < settings.audit.reserve_bytes:
         yield Problem("audit.alarm_bytes", "the alarm must ring before audit.reserve_bytes")
 

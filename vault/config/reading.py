@@ -27,6 +27,7 @@ FROM_ENVIRONMENT = {
     "KEYS__KEK": "keys.kek",
     "STORE__URL": "store.url",
     "AUDIT__FOLDER": "audit.folder",
+    "AUDIT__HOST": "audit.host",
 }
 """Addresses, paths and secrets. Whoever sets a process's environment must not thereby decide
 who may do what: that takes a reviewed file."""
@@ -139,6 +140,11 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         ),
         store=replace(store, url=_anchored_address(store.url, "sqlite:", folder)),
         audit=replace(audit, folder=folder / audit.folder),
+        honeytokens=replace(
+            settings.honeytokens,
+            file=folder / settings.honeytokens.file,
+            outbox=folder / settings.honeytokens.outbox,
+        ),
     )
 
 

@@ -38,6 +38,8 @@ class _Waiting:
     charge: Charge | None
     entries: Sequence[Entry]
     answer: asyncio.Future[Receipt]
+    known: bool = False
+    """The store has all that was recorded until then: nothing of it need be replayed."""
 
 
 class Committer:
@@ -55,7 +57,7 @@ class Committer:
         self._closing = False
         self._task: asyncio.Task[None] | None = None
         self._disk = ThreadPoolExecutor(1, "record")
-        self._charged = record.tail.sequence
+        self._charged = 0
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run(), name="committer")
@@ -69,12 +71,13 @@ class Committer:
         """The answer may be cancelled at any time: what was not yet charged is then dropped."""
         return self._put(_Waiting(charge, (entry,), _future()))
 
-    def write(self, entries: Sequence[Entry]) -> asyncio.Future[Receipt]:
+    def write(self, entries: Sequence[Entry], *, known: bool = False) -> asyncio.Future[Receipt]:
         """Record what costs nothing; the receipt is the last entry's.
 
-        With no entry it is asked only whether the record can be written.
+        With no entry it is asked only whether the record can be written. `known`: the store is
+        told afterwards that nothing up to there is to be replayed.
         """
-        return self._put(_Waiting(None, entries, _future()))
+        return self._put(_Waiting(None, entries, _future(), known))
 
     async def close(self) -> None:
         """Settle what is queued, take nothing more."""
@@ -121,6 +124,10 @@ class Committer:
             now, began = self._clock(), perf_counter()
             admitted = await self._charge(group, now)
             await self._write(admitted, now)
+            if any(waiting.known for waiting in admitted):
+                # A commit of nothing, which a store that lost something refuses.
+                await self._store.commit((), self.mark, now)
+                self._charged = self._record.tail.sequence
             self._tell("group", {"size": len(group), "seconds": perf_counter() - began})
         except Refusal as refusal:
             _fail(group, refusal)

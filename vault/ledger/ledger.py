@@ -10,13 +10,13 @@ from vault.audit.group import Tail
 from vault.audit.segment import chains
 from vault.audit.writer import DamagedError, RecordWriter
 from vault.config import Audit
-from vault.errors import JetonError
+from vault.errors import JetonError, Refusal
 from vault.ledger.aggregates import Aggregates
 from vault.ledger.committer import Committer, Tell, tell_nobody
 from vault.ledger.lease import Leases
 from vault.ledger.locks import Locks
 from vault.ledger.maintenance import Maintenance, Parts
-from vault.ledger.replay import ChargeOf
+from vault.ledger.replay import ChargeOf, ours
 from vault.store.base import Charge, Mark, Store
 
 
@@ -40,6 +40,7 @@ class Ledger:
         self._record = record
         self._checkpoints = checkpoints
         self._folder = settings.folder
+        self._settings = settings
         self._committer = Committer(store, record, clock, tell)
         self._locks = Locks(store)
         self._leases = Leases(store, self._locks, clock)
@@ -113,17 +114,35 @@ class Ledger:
         return await self._committer.write([Event(name=name, detail=detail or {})])
 
     async def lock(self, principal: str, end_user: str | None, reason: str) -> None:
-        """Refuse every later charge of the principal, or of one of its end users."""
-        await self._store.lock(principal, end_user, reason)
-        await self._on_record("lock", principal, end_user, reason)
-        await self._locks.read()
+        """Refuse every later charge of the principal, or of one of its end users.
 
-    async def unlock(self, principal: str, end_user: str | None) -> bool:
+        It holds here at once, and elsewhere as soon as the store can be told. Raises Refusal
+        (store_unavailable, audit_unavailable), after as much was done as can be.
+        """
+        self._locks.hold((principal, end_user), reason)
+        try:
+            await self._locks.read()
+        except Refusal:
+            await self.event("lock", _who(principal, end_user, reason))  # a start brings it back
+            raise
+        await self._committer.write(
+            [Event(name="lock", detail=_who(principal, end_user, reason))], known=True
+        )
+
+    async def unlock(self, principal: str, end_user: str | None, reason: str | None = None) -> bool:
         """False where it was not locked."""
-        await self._on_record("unlock", principal, end_user, None)
+        await self.event("unlock", _who(principal, end_user, reason))
         unlocked = await self._store.unlock(principal, end_user)
+        await self._committer.write((), known=True)
         await self._locks.read()
         return unlocked
+
+    async def alarm(self, detail: Detail, principal: str | None) -> None:
+        """Somebody asked for a person who does not exist: lock `principal` (where it is said),
+        and record it. What fails keeps nothing else from being done."""
+        if principal is not None:
+            await self._try_to(self.lock(principal, None, "honeytoken"))
+        await self._try_to(self._alarmed(detail))
 
     async def accept_state(self, reason: str) -> None:
         """An operator says that store and record may go on as they are: reveals resume.
@@ -142,7 +161,7 @@ class Ledger:
         """Where the chains really are; those of other live writers are theirs to tell."""
         found: list[Mark] = []
         folders = {chain.name: chain for chain in chains(self._folder)}
-        for writer in marks.keys() | folders.keys():
+        for writer in ours(marks, self._settings.host or "", folders) | folders.keys():
             if writer == self.writer:
                 tail = self._record.tail
             elif writer not in folders:
@@ -159,16 +178,21 @@ class Ledger:
             found.append(Mark(writer, tail.sequence, tail.digest))
         return found
 
-    async def _on_record(
-        self, name: str, principal: str, end_user: str | None, reason: str | None
-    ) -> None:
-        detail: Detail = {"principal": principal, "end_user": end_user, "reason": reason}
-        receipt = await self.event(name, detail)
-        # This event need not be replayed: the store has it.
-        await self._store.replay(receipt.writer, (), receipt.sequence)
+    async def _alarmed(self, detail: Detail) -> None:
+        await self.event("honeytoken", detail)
+
+    async def _try_to(self, duty: Awaitable[None]) -> None:
+        try:
+            await duty
+        except (JetonError, OSError) as error:
+            self._parts.tell("duty_failed", {"duty": "alarm", "error": type(error).__name__})
 
     async def _stop_event(self) -> None:
         await self.event("stop")
+
+
+def _who(principal: str, end_user: str | None, reason: str | None) -> Detail:
+    return {"principal": principal, "end_user": end_user, "reason": reason}
 
 
 async def _at_best(duty: Awaitable[None]) -> None:

@@ -2,7 +2,8 @@
 
 The store looks at its locks whenever it charges, so nobody is let through that it has locked.
 This is for what does not reach it: tokenise's shares in hand, and grants, which are judged
-after locks. It is read again every second, and holds at once for who is locked here.
+after locks. It is read again every second, and holds at once for who is locked here, also
+while the store is away: it is told as soon as it is back.
 """
 
 from vault.store.base import Lock, Store, Verdict, refusal_of
@@ -14,6 +15,7 @@ class Locks:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._known: frozenset[Lock] = frozenset()
+        self._untold: dict[Lock, str] = {}
 
     def check(self, principal: str, end_user: str | None) -> None:
         """Raises Refusal (locked)."""
@@ -24,6 +26,18 @@ class Locks:
         """It is locked with all its end users."""
         return (principal, None) in self._known
 
+    def hold(self, lock: Lock, reason: str) -> None:
+        """Locked here from now on; everywhere once it was told (`read`)."""
+        self._untold[lock] = reason
+        self._known |= {lock}
+
     async def read(self) -> None:
-        """Raises Refusal (store_unavailable), and what was known holds."""
-        self._known = await self._store.locks()
+        """Tell the store what it does not know, and read what it knows.
+
+        Raises Refusal (store_unavailable), and what was known holds.
+        """
+        for lock, reason in list(self._untold.items()):
+            await self._store.lock(*lock, reason)
+            self._untold.pop(lock, None)
+        known = await self._store.locks()
+        self._known = known | self._untold.keys()

@@ -28,6 +28,7 @@ class LedgerListener:
             "ledger_failed": self._failed,
             "duty_failed": self._duty_failed,
             "halted": self._halted,
+            "alarm_failed": self._alarm_failed,
             "record_unavailable": self._record_unavailable,
             "record_resumed": self._record_resumed,
             "record_space": self._space,
@@ -48,6 +49,9 @@ class LedgerListener:
 
     def _duty_failed(self, facts: Facts) -> None:
         log.warning("duty-failed", duty=facts.get("duty"), error=facts.get("error"))
+
+    def _alarm_failed(self, facts: Facts) -> None:
+        log.error("duty-failed", duty="alarm", error=facts.get("error"))
 
     def _halted(self, _: Facts) -> None:
         log.critical("store-halted")  # why stands on the record, in words that are not listed

@@ -62,7 +62,9 @@ REASONS: Final = frozenset(
     disk-full read-only missing retention shutdown signal
     """.split()
 ) | frozenset(os.strerror(number) for number in errno.errorcode)
-DUTIES: Final = frozenset("free_space aggregates locks leases mark state retention tick".split())
+DUTIES: Final = frozenset(
+    "free_space aggregates locks leases mark state retention tick alarm".split()
+)
 """What the ledger does beside answering."""
 ERRORS: Final = frozenset(
     name
