@@ -171,6 +171,7 @@ async def test_the_record_comes_back_though_nobody_asks(
         await ledger.maintenance.tick()
         assert ledger.trouble is None
     assert not house.heard("duty_failed")
+    assert not house.heard("ledger_failed")
     assert [event.name for event in house.recorded(Event)] == ["start", "resumed", "stop"]
 
 

@@ -1,0 +1,184 @@
+"""Each duty is done when it is due, told by its name when it fails, and told in known words."""
+
+import contextlib
+import os
+import sqlite3
+from types import SimpleNamespace
+
+import pytest
+
+from tests.support.ledgers import House
+from tests.support.records import SEED
+from vault.audit.checkpoint import Checkpoints
+from vault.audit.entry import Disclosure, Event, Refusals
+from vault.audit.locking import FileLock
+from vault.audit.verify import verify
+from vault.config import DAY
+from vault.errors import Refusal
+from vault.ledger.maintenance import Maintenance
+from vault.store.base import Mark, State
+from vault.store.sqlite import SqliteStore
+
+
+async def test_a_duty_that_fails_is_told_by_its_name(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(*_: object) -> None:
+        raise KeyError("what it met")
+
+    async with house.ledger() as (ledger, _):
+        with monkeypatch.context() as failing:
+            for duty in ("_look_at_space", "flush", "mark", "_watch", "_retain"):
+                failing.setattr(Maintenance, duty, broken)
+            for part, duty in (("leases", "give_back_idle"), ("locks", "read")):
+                kind = type(getattr(ledger.maintenance._parts, part))
+                failing.setattr(kind, duty, broken)
+            await ledger.maintenance.tick()
+    assert house.heard("duty_failed") == [
+        {"duty": duty, "error": "KeyError"}
+        for duty in ("free_space", "aggregates", "locks", "leases", "mark", "state", "retention")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reserve", "alarm", "low", "told"),
+    [
+        (12_288, 12_288, False, []),
+        (12_289, 12_288, True, []),
+        (0, 12_289, False, [{"free_bytes": 12_288}]),
+    ],
+)
+async def test_space_is_what_others_than_root_may_use(
+    house: House,
+    monkeypatch: pytest.MonkeyPatch,
+    reserve: int,
+    alarm: int,
+    low: bool,
+    told: list[object],
+) -> None:
+    house.audit = {"reserve_bytes": reserve, "alarm_bytes": alarm}
+    async with house.ledger() as (ledger, _):
+        monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=3, f_frsize=4_096))
+        ledger.refused("portal", "not_allowed")
+        await ledger.maintenance.tick()
+        assert house.heard("record_space") == [{"free_bytes": 12_288}]
+        assert house.heard("space_low") == told
+        assert bool(house.recorded(Refusals)) == (not low)
+
+
+async def test_the_stores_state_is_looked_at_once_a_period_or_when_the_clock_went_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[float] = []
+    state = SqliteStore.state
+
+    async def noted(store: SqliteStore) -> State:
+        asked.append(house.now)
+        return await state(store)
+
+    house.audit = {"checkpoint_seconds": 60}
+    async with house.ledger() as (ledger, _):
+        began = house.now
+        await ledger.maintenance.tick()
+        monkeypatch.setattr(SqliteStore, "state", noted)
+        for later in (0, 0.5, 59.5, 60, 60, 119, 120, 50, 50.5):
+            house.now = began + later
+            await ledger.maintenance.tick()
+        monkeypatch.undo()
+    assert sorted({at - began for at in asked}) == [50, 60, 120]
+
+
+async def test_retention_is_looked_at_once_a_day_by_one_worker(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dropped: list[float] = []
+
+    async def noted(_: Maintenance, before: float) -> None:
+        dropped.append(house.now - began)
+
+    monkeypatch.setattr(Maintenance, "drop_expired", noted)
+    async with house.ledger() as (ledger, _):
+        began = house.now
+        for later in (0, 0.5, DAY - 1, DAY, DAY + 1, DAY - 10, DAY - 9.5):
+            house.now = began + later
+            await ledger.maintenance.tick()
+        assert dropped == [0, DAY, DAY - 10]
+        other = FileLock.take(house.settings.folder / "retention.lock")
+        assert other is not None
+        for later in (2 * DAY, 3 * DAY):
+            house.now = began + later
+            await ledger.maintenance.tick()
+            other.release()  # another worker is done with it
+        assert dropped == [0, DAY, DAY - 10, 3 * DAY]
+
+
+async def test_a_worker_that_was_idle_for_long_lets_its_own_last_segment_go(house: House) -> None:
+    house.audit = {"retention_days": 30}
+    async with house.ledger() as (ledger, _):
+        receipt = await house.reveal(ledger)
+        await ledger.maintenance.tick()
+        house.now += 40 * DAY
+        await ledger.maintenance.tick()
+        assert not house.recorded(Disclosure)
+        await house.reveal(ledger)
+    noted = [event.detail for event in house.recorded(Event) if event.name == "retention"]
+    assert noted == [
+        {"closed": 1},
+        {"writer": "w0", "through": receipt.sequence, "segments": 1},
+    ]
+    key = Checkpoints(house.settings.folder, SEED).public_key
+    assert verify(house.settings.folder, key).clean
+
+
+async def test_a_store_that_went_backwards_is_told_and_brought_up_by_what_it_lost(
+    house: House,
+) -> None:
+    house.reveals = 20
+    async with house.ledger() as (ledger, store):
+        first = await house.reveal(ledger, items=4)
+        await house.reveal(ledger, items=3)
+        await ledger.maintenance.tick()
+        await put_mark(house, Mark("w0", first.sequence, first.digest, first.sequence))
+        house.now += 61
+        await ledger.maintenance.tick()
+        reason = "the store went backwards or was replaced under the running service"
+        assert (await store.state()).halted == reason
+        assert house.heard("halted") == [{"reason": reason}]
+        assert not house.heard("duty_failed")
+        await ledger.accept_state("for a test")
+        # It still knew of all seven; what its mark disowned is charged again, nothing else is.
+        with pytest.raises(Refusal, match="budget_exhausted"):
+            await house.reveal(ledger, items=11)
+        await house.reveal(ledger, items=10)
+    (event,) = [event for event in house.recorded(Event) if event.name == "halted"]
+    assert event.detail == {"reason": reason}
+
+
+async def put_mark(house: House, mark: Mark) -> None:
+    """Behind the store's back."""
+    with contextlib.closing(sqlite3.connect(house.database)) as behind:
+        behind.execute(
+            "UPDATE marks SET durable = ?, charged = ?, digest = ?",
+            (mark.durable, mark.charged, mark.digest),
+        )
+        behind.commit()
+
+
+async def test_after_a_reload_charges_and_checkpoints_follow_the_new_configuration(
+    house: House,
+) -> None:
+    house.reveals = 20
+    checkpoints = Checkpoints(house.settings.folder, SEED)
+    async with house.ledger() as (ledger, _):
+        first = await house.reveal(ledger, items=4)
+        await house.reveal(ledger, items=3)
+        await ledger.maintenance.tick()
+        ledger.renew(2, lambda entry: None)  # the client is gone: nothing to charge again
+        await put_mark(house, Mark("w0", first.sequence, first.digest, first.sequence))
+        house.now += 61
+        await ledger.maintenance.tick()
+        last = checkpoints.last()
+        assert last is not None
+        assert last.generation == 2
+        await ledger.accept_state("for a test")
+        await house.reveal(ledger, items=13)
