@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.ledgers import House
+from vault.audit.entry import Event
 from vault.errors import Refusal
 
 
@@ -54,3 +55,26 @@ async def test_with_the_store_away_a_known_lock_holds(
         await ledger.maintenance.tick()
         assert house.heard("duty_failed") == [{"duty": "locks", "error": "Refusal"}]
         assert locked(ledger, "portal")
+
+
+async def test_locks_stand_on_the_record_with_whom_and_why(house: House) -> None:
+    async with house.ledger() as (ledger, _):
+        await ledger.lock("portal", "u1", "a drill")
+        await ledger.lock("portal", None, "honeytoken")
+        assert await ledger.unlock("portal", "u1")
+        assert locked(ledger, "portal")
+        assert await ledger.unlock("portal", None)
+        assert not await ledger.unlock("portal", "u1")
+        assert not locked(ledger, "portal", "u1")
+    noted = [
+        (event.name, event.detail)
+        for event in house.recorded(Event)
+        if event.name in ("lock", "unlock")
+    ]
+    assert noted == [
+        ("lock", {"principal": "portal", "end_user": "u1", "reason": "a drill"}),
+        ("lock", {"principal": "portal", "end_user": None, "reason": "honeytoken"}),
+        ("unlock", {"principal": "portal", "end_user": "u1", "reason": None}),
+        ("unlock", {"principal": "portal", "end_user": None, "reason": None}),
+        ("unlock", {"principal": "portal", "end_user": "u1", "reason": None}),
+    ]
