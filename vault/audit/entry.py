@@ -12,6 +12,8 @@ from typing import Self
 
 import msgspec
 
+from vault.audit.names import WRITER
+
 
 class _Entry(
     msgspec.Struct,
@@ -116,7 +118,7 @@ def seconds(time: str) -> float:
     return datetime.fromisoformat(time).timestamp()
 
 
-_RECEIPT = re.compile(r"(w[0-9]{1,9})\.([1-9][0-9]{0,17})\.([0-9a-fA-F]{64})")
+_RECEIPT = re.compile(rf"({WRITER})\.([1-9][0-9]{{0,17}})\.([0-9a-fA-F]{{64}})")
 
 
 @dataclass(frozen=True, slots=True)

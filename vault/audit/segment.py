@@ -23,6 +23,7 @@ from vault.audit.group import (
     read_seal,
     start_hash,
 )
+from vault.audit.names import in_order, is_writer
 
 SUFFIX = ".jsonl"
 DIGITS = 20
@@ -49,9 +50,8 @@ def segments(chain: Path) -> list[Path]:
 
 def chains(folder: Path) -> list[Path]:
     """The folders of all writers, `w0` first."""
-    found = [path for path in folder.iterdir() if path.name[:1] == "w" and path.is_dir()]
-    found = [path for path in found if path.name[1:].isdecimal()]
-    return sorted(found, key=lambda path: int(path.name[1:]))
+    found = [path for path in folder.iterdir() if is_writer(path.name) and path.is_dir()]
+    return sorted(found, key=lambda path: in_order(path.name))
 
 
 def before_segment(path: Path) -> Tail | None:

@@ -17,6 +17,7 @@ from typing import Self
 from vault.audit.entry import Detail, Entry, Event, Receipt, lines, timestamp
 from vault.audit.group import Group, Tail, genesis, seal_group
 from vault.audit.locking import FileLock, same_file
+from vault.audit.names import prefix_of
 from vault.audit.segment import OpenSegment, Scan, before_segment, first_time, scan, segments
 from vault.audit.trouble import RecordError, words_of
 from vault.errors import Refusal
@@ -41,7 +42,7 @@ class DamagedError(Exception):
 
 
 class RecordWriter:
-    """The owner of one chain, `w0`, `w1`, ...; made by `claim`."""
+    """The owner of one chain (see `vault.audit.names`); made by `claim`."""
 
     def __init__(
         self,
@@ -77,17 +78,18 @@ class RecordWriter:
         cls,
         folder: Path,
         *,
+        host: str = "",
         segment_bytes: int = SEGMENT_BYTES,
         segment_seconds: float = SEGMENT_SECONDS,
     ) -> Self:
-        """Take the first chain that nobody owns, repaired where a crash tore its end.
+        """Take the first chain of the host that nobody owns, repaired where a crash tore its end.
 
         Chains that are damaged are left alone, as evidence. Raises OSError.
         """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         number = 0
         while True:
-            chain = folder / f"w{number}"
+            chain = folder / f"{prefix_of(host)}w{number}"
             chain.mkdir(mode=0o700, exist_ok=True)
             try:
                 writer = cls.take(

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vault.audit.checkpoint import Checkpoints
-from vault.audit.entry import Event
+from vault.audit.entry import Detail, Event, seconds
 from vault.audit.group import Tail
 from vault.audit.locking import FileLock
 from vault.audit.retention import Expired, close_stale, drop, expired
-from vault.audit.segment import last_time, segments
+from vault.audit.segment import chains, last_time, segments
 from vault.audit.writer import RecordWriter
 from vault.config import DAY, Audit
 from vault.errors import Refusal
@@ -24,10 +24,11 @@ from vault.ledger.aggregates import Aggregates
 from vault.ledger.committer import Committer, Tell
 from vault.ledger.lease import Leases
 from vault.ledger.locks import Locks
-from vault.ledger.replay import Chain, ChargeOf, replay, replay_locks
-from vault.store.base import Mark, State, Store
+from vault.ledger.replay import CRASH_SECONDS, Chain, ChargeOf, ours, replay, replay_locks
+from vault.store.base import Mark, Store
 
 TICK_SECONDS = 1.0
+REPLACED = "the store went backwards or was replaced under the running service"
 
 
 @dataclass(slots=True)
@@ -70,6 +71,8 @@ class Maintenance:
 
     async def tick(self) -> None:
         """All duties that are due, once."""
+        if self._parts.settings.host:
+            await self._try("store", self._look)
         await self._try("free_space", self._look_at_space)
         if self._parts.record.trouble is not None:
             await self._knock()
@@ -116,7 +119,8 @@ class Maintenance:
         tails, epoch = {parts.record.name: parts.record.tail}, state.epoch
         if state.halted is None:
             # Other writers' files may hold what is not durable yet; their marks do not.
-            for writer, mark in state.marks.items():
+            for writer in ours(state.marks, parts.settings.host or "", self._present()):
+                mark = state.marks[writer]
                 tails.setdefault(writer, Tail(mark.durable, mark.digest))
         else:
             last = await asyncio.to_thread(parts.checkpoints.last)
@@ -155,32 +159,60 @@ class Maintenance:
 
     async def _watch(self) -> None:
         """Every checkpoint period: has the store been changed under us? Then sign."""
-        parts, now = self._parts, self._parts.clock()
-        every = parts.settings.checkpoint_seconds
-        if 0 <= now - self._checked_at < every:
+        settings, now = self._parts.settings, self._parts.clock()
+        if 0 <= now - self._checked_at < settings.checkpoint_seconds:
             return
         self._checked_at = now
-        state = await parts.store.state()
-        await self._suspect(state)
-        await self.checkpoint(within=every * 0.9)
+        if not settings.host:  # a store that others share is looked at each second
+            await self._look()
+        await self.checkpoint(within=settings.checkpoint_seconds * 0.9)
 
-    async def _suspect(self, state: State) -> None:
-        parts = self._parts
+    async def _look(self) -> None:
+        """Has the store been changed under us, or lost what it acknowledged?"""
+        parts, told = self._parts, self._parts.committer.mark  # before the store is asked
+        state = await parts.store.state()
         known, marked = state.marks.get(parts.record.name), self._marked
         went_back = marked is not None and (known is None or known.durable < marked.durable)
-        if state.epoch == parts.epoch and not went_back:
+        went_back |= told.charged > (known.charged if known is not None else 0)
+        if state.epoch != parts.epoch:
+            await self._halt()
+            parts.epoch = (await parts.store.state()).epoch
+        elif not went_back:
             return
-        parts.epoch, self._marked = state.epoch, None
-        if state.halted is None:
-            reason = "the store went backwards or was replaced under the running service"
-            await parts.store.halt(reason)
-            parts.tell("halted", {"reason": reason})
-            await parts.committer.write([Event(name="halted", detail={"reason": reason})])
-        # Each worker counts its own chain's charges again; those of dead ones wait for a start.
+        self._marked = None
         record = parts.record
         chain = Chain(parts.settings.folder / record.name, record.tail, known)
-        await replay_locks(parts.store, [chain])
-        await replay(parts.store, chain, parts.charge_of, parts.clock())
+        if state.halted is None and not await asyncio.to_thread(self._is_usual, chain):
+            await self._halt()
+        # Each worker counts its own chain's charges again; those of dead ones wait for a start.
+        locks = [Chain(path, record.tail, state.marks.get(path.name)) for path in self._chains()]
+        await replay_locks(parts.store, locks)
+        count = await replay(parts.store, chain, parts.charge_of, parts.clock())
+        if count:
+            detail: Detail = {"writer": record.name, "charges": count}
+            await parts.committer.write([Event(name="replayed", detail=detail)])
+            parts.tell("replayed", {"charges": count})
+
+    def _is_usual(self, chain: Chain) -> bool:
+        """Only a store of the network, which may fail over to a server that lacks the last
+        commits, loses anything while we serve; and nothing that is not recent."""
+        oldest = next(chain.lost(), None)
+        recent = self._parts.clock() - CRASH_SECONDS
+        return bool(self._parts.settings.host) and (
+            oldest is None or seconds(oldest.time) > recent
+        )
+
+    async def _halt(self) -> None:
+        parts = self._parts
+        await parts.store.halt(REPLACED)
+        parts.tell("halted", {"reason": REPLACED})
+        await parts.committer.write([Event(name="halted", detail={"reason": REPLACED})])
+
+    def _chains(self) -> list[Path]:
+        return chains(self._parts.settings.folder)
+
+    def _present(self) -> set[str]:
+        return {path.name for path in self._chains()}
 
     async def _retain(self) -> None:
         parts, now = self._parts, self._parts.clock()

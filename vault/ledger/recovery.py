@@ -25,11 +25,8 @@ from vault.config import Audit
 from vault.errors import SetUpError
 from vault.ledger.committer import Tell, tell_nobody
 from vault.ledger.ledger import Ledger
-from vault.ledger.replay import Chain, ChargeOf, replay, replay_locks
+from vault.ledger.replay import CRASH_SECONDS, Chain, ChargeOf, ours, replay, replay_locks
 from vault.store.base import Mark, State, Store
-
-CRASH_SECONDS = 600
-"""A store that lost older charges than this did not lose them in a crash of the machine."""
 
 
 @dataclass(slots=True)
@@ -90,7 +87,9 @@ async def open_ledger(
 
 
 def _claim(settings: Audit) -> RecordWriter:
-    return RecordWriter.claim(settings.folder, segment_bytes=settings.segment_bytes)
+    return RecordWriter.claim(
+        settings.folder, host=settings.host or "", segment_bytes=settings.segment_bytes
+    )
 
 
 async def _recover(
@@ -114,7 +113,7 @@ async def _recover(
         await asyncio.to_thread(
             checkpoints.write, {}, now, epoch=state.epoch, generation=generation
         )
-    found = await asyncio.to_thread(_look, settings.folder, record, state, last, now)
+    found = await asyncio.to_thread(_look, settings, record, state, last, now)
     reason = "; ".join(found.reasons)
     if reason and state.halted is None:
         await store.halt(reason)
@@ -152,11 +151,12 @@ def _check_generation(generation: int, state: State, last: Checkpoint | None) ->
 
 
 def _look(
-    folder: Path, record: RecordWriter, state: State, last: Checkpoint | None, now: float
+    settings: Audit, record: RecordWriter, state: State, last: Checkpoint | None, now: float
 ) -> _Found:
     """Repair every chain that nobody owns, and hold all against the store's marks."""
-    found = _Found()
-    crashed = last is None or not last.boot or last.boot != boot_id()
+    found, folder, host = _Found(), settings.folder, settings.host or ""
+    # A store of the network has crashes of its own, which nobody tells us.
+    crashed = bool(host) or last is None or not last.boot or last.boot != boot_id()
     if last is not None and last.epoch != state.epoch:
         found.reasons.append("the store is not the one that the record was kept with")
     present = set()
@@ -166,10 +166,11 @@ def _look(
         if chain is not None:
             found.chains.append(chain)
             found.reasons += _doubts(chain, now, crashed=crashed)
-    for writer, mark in sorted(state.marks.items()):
-        if writer not in present and mark.durable > 0:
+    marked = ours(state.marks, host, present)
+    for writer in sorted(marked - present):
+        if state.marks[writer].durable > 0:
             found.reasons.append(f"the record of {writer} is gone")
-    if last is None and (state.marks or any(chain.tail.sequence for chain in found.chains)):
+    if last is None and (marked or any(chain.tail.sequence for chain in found.chains)):
         found.reasons.append("the checkpoints of the record are gone")
     return found
 
