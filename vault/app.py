@@ -21,7 +21,6 @@ from vault.access.honeytokens import Honeytokens
 from vault.access.identity import Identities, Principal
 from vault.audit.entry import Disclosure
 from vault.audit.names import this_host
-from vault.audit.names import this_host
 from vault.config import Server, Settings
 from vault.crypto.kek import open_kek
 from vault.crypto.keyset import Keyset
@@ -250,16 +249,6 @@ def names_of(settings: Settings) -> Names:
 def _tell_names_of(settings: Settings, metrics: Metrics) -> None:
     know(names_of(settings))
     metrics.know(settings.transformations, settings.clients)
-
-
-def _host_of(settings: Settings) -> str:
-    """What this machine's chains are named by; nothing where no other machine has any."""
-    if not is_redis(settings.store.url):
-        return ""
-    host = settings.audit.host or this_host()
-    if not host:
-        raise SetUpError("audit.host: this machine has no name to call its chains by: give one")
-    return host
 
 
 def _host_of(settings: Settings) -> str:

@@ -6,7 +6,6 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from vault.audit.names import HOST
-from vault.audit.names import HOST
 from vault.config.settings import Client, Grant, Server, Settings, Transformation
 from vault.config.shape import Problem, dotted, nearest
 from vault.errors import SetUpError
@@ -76,10 +75,6 @@ def _server(settings: Settings) -> Iterator[Problem]:
             host = getattr(server, key)
             if host and not _is_loopback(host):
                 yield Problem(f"server.{key}", "development mode listens on loopback only")
-    if settings.audit.host is not None and not HOST.fullmatch(settings.audit.host):
-        yield Problem(
-            "audit.host", "expected 1 to 63 lower-case letters, digits and hyphens, none at an end"
-        )
     if settings.audit.host is not None and not HOST.fullmatch(settings.audit.host):
         yield Problem(
             "audit.host", "expected 1 to 63 lower-case letters, digits and hyphens, none at an end"

@@ -28,7 +28,6 @@ FROM_ENVIRONMENT = {
     "STORE__URL": "store.url",
     "AUDIT__FOLDER": "audit.folder",
     "AUDIT__HOST": "audit.host",
-    "AUDIT__HOST": "audit.host",
 }
 """Addresses, paths and secrets. Whoever sets a process's environment must not thereby decide
 who may do what: that takes a reviewed file."""

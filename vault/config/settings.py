@@ -76,9 +76,6 @@ class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     host: str | None = None
     """Of a Redis store: what this machine's chains are called by, unlike any other machine's
     that shares the store. None: as the machine is named."""
-    host: str | None = None
-    """Of a Redis store: what this machine's chains are called by, unlike any other machine's
-    that shares the store. None: as the machine is named."""
     retention_days: Annotated[int, msgspec.Meta(ge=1, le=36_500)] = 365
     segment_bytes: Count = 256 * 1024 * 1024
     checkpoint_seconds: Seconds = 60.0

@@ -41,7 +41,6 @@ class Ledger:
         self._checkpoints = checkpoints
         self._folder = settings.folder
         self._settings = settings
-        self._settings = settings
         self._committer = Committer(store, record, clock, tell)
         self._locks = Locks(store)
         self._leases = Leases(store, self._locks, clock)

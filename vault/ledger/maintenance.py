@@ -198,9 +198,7 @@ class Maintenance:
         commits, loses anything while we serve; and nothing that is not recent."""
         oldest = next(chain.lost(), None)
         recent = self._parts.clock() - CRASH_SECONDS
-        return bool(self._parts.settings.host) and (
-            oldest is None or seconds(oldest.time) > recent
-        )
+        return bool(self._parts.settings.host) and (oldest is None or seconds(oldest.time) > recent)
 
     async def _halt(self) -> None:
         parts = self._parts
