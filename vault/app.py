@@ -35,9 +35,11 @@ from vault.ledger.recovery import open_ledger
 from vault.service import Answer, Call, Service
 from vault.store import TokenStore, is_redis, open_store, open_tokens
 from vault.store.base import Charge, Store
+from vault.store.redis.weaknesses import WEAKNESSES
 from vault.telemetry import Names, know, log
 from vault.telemetry.ledger import LedgerListener
 from vault.telemetry.metrics import Metrics
+from vault.telemetry.store import StoreListener
 
 POOL = 1
 """Threads for large batches. More would only contend for the interpreter's lock."""
@@ -243,7 +245,10 @@ def _fixed(section: object) -> object:
 def names_of(settings: Settings) -> Names:
     """What of a configuration a log line may mention."""
     paths = (settings.keys.keyset, settings.audit.folder, settings.server.socket)
-    return Names.of(settings.clients, settings.transformations, paths, (settings.server.host,))
+    phrases = (text for weakness in WEAKNESSES for text in (weakness.name, weakness.loses))
+    return Names.of(
+        settings.clients, settings.transformations, paths, (settings.server.host,), phrases
+    )
 
 
 def _tell_names_of(settings: Settings, metrics: Metrics) -> None:
@@ -273,10 +278,10 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
     rules = Rules(settings)
     async with AsyncExitStack() as stack:
         base = settings.keys.keyset.parent
-        tell = LedgerListener(metrics, settings.audit.alarm_bytes)
-        store = await open_store(settings.store, base, tell)
+        hear_store = StoreListener(metrics)
+        store = await open_store(settings.store, base, hear_store)
         stack.push_async_callback(store.close)
-        tokens = await open_tokens(settings.store, base) if rules.vaulted else None
+        tokens = await open_tokens(settings.store, base, hear_store) if rules.vaulted else None
         if tokens is not None:
             stack.push_async_callback(tokens.close)
         tell = LedgerListener(metrics, settings.audit.alarm_bytes)

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from vault.audit.names import HOST
 from vault.config.settings import Client, Grant, Server, Settings, Transformation
 from vault.config.shape import Problem, dotted, nearest
+from vault.config.store_checks import store_disagreements
 from vault.errors import SetUpError
 from vault.formats import CATALOGUE, Format, build
 
@@ -22,6 +23,7 @@ _REVEALS = ("detokenise", "mask")
 def disagreements(settings: Settings) -> Iterator[Problem]:
     """Every broken rule of well-shaped settings; none means that they may be served."""
     yield from _server(settings)
+    yield from store_disagreements(settings.store)
     for name, transformation in settings.transformations.items():
         at = dotted("transformations", name)
         yield from _name(name, at)

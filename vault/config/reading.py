@@ -1,5 +1,6 @@
 """A TOML file and the environment -> `Settings`, or one error that lists all that is wrong."""
 
+import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -26,12 +27,20 @@ FROM_ENVIRONMENT = {
     "KEYS__KEYSET": "keys.keyset",
     "KEYS__KEK": "keys.kek",
     "STORE__URL": "store.url",
+    "STORE__PASSWORD": "store.password",
+    "STORE__SENTINEL_PASSWORD": "store.sentinel_password",
+    "STORE__TLS_CA": "store.tls_ca",
+    "STORE__TLS_CERTIFICATE": "store.tls_certificate",
+    "STORE__TLS_KEY": "store.tls_key",
     "AUDIT__FOLDER": "audit.folder",
     "AUDIT__HOST": "audit.host",
 }
 """Addresses, paths and secrets. Whoever sets a process's environment must not thereby decide
 who may do what: that takes a reviewed file."""
 
+_QUOTED = re.compile(r"""\('.*',?\)|'(?:[^'\\]|\\x..|\\.){2,}'|"[^"]{2,}\"""")
+"""More than a single character of the file in tomllib's messages: a secret may stand where a
+key belongs."""
 _NUMBERS = {"server.port", "server.workers", "server.metrics_port"}
 _SHAPE = inspect.type_info(Settings)
 
@@ -78,7 +87,8 @@ def _parse(text: str, origin: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise _unusable(origin, f"is not valid TOML: {error}") from None
+        said = _QUOTED.sub("<withheld>", str(error))
+        raise _unusable(origin, f"is not valid TOML: {said}") from None
     except (ValueError, RecursionError):  # a number of 5,000 digits; brackets without end
         raise _unusable(origin, "is not valid TOML: a value is too large or deep") from None
 
@@ -127,18 +137,25 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     """All relative paths, shipped ones and those inside addresses too, start in `folder`."""
     replace = msgspec.structs.replace
     keys, store, audit = settings.keys, settings.store, settings.audit
-    files = {
-        name: folder / path
-        for name in ("socket", "tls_certificate", "tls_key")
-        if (path := getattr(settings.server, name)) is not None
-    }
     return replace(
         settings,
-        server=replace(settings.server, **files),
+        server=replace(
+            settings.server,
+            **_anchored_files(settings.server, folder, "socket", "tls_certificate", "tls_key"),
+        ),
         keys=replace(
             keys, keyset=folder / keys.keyset, kek=_anchored_address(keys.kek, "file:", folder)
         ),
-        store=replace(store, url=_anchored_address(store.url, "sqlite:", folder)),
+        store=replace(
+            store,
+            url=_anchored_address(store.url, "sqlite:", folder),
+            **{
+                key: _anchored_address(source, "file:", folder)
+                for key in ("password", "sentinel_password")
+                if (source := getattr(store, key)) is not None
+            },
+            **_anchored_files(store, folder, "tls_ca", "tls_certificate", "tls_key"),
+        ),
         audit=replace(audit, folder=folder / audit.folder),
         honeytokens=replace(
             settings.honeytokens,
@@ -146,6 +163,10 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             outbox=folder / settings.honeytokens.outbox,
         ),
     )
+
+
+def _anchored_files(section: object, folder: Path, *keys: str) -> dict[str, Path]:
+    return {key: folder / path for key in keys if (path := getattr(section, key)) is not None}
 
 
 def _anchored_address(address: str, scheme: str, folder: Path) -> str:

@@ -61,8 +61,9 @@ class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     password: str | None = None
     """Redis: `env:NAME` or `file:PATH`; the user stands in the URL."""
     sentinel_username: str | None = None
+    """Of the sentinels, which have users of their own. None: they ask for nobody."""
     sentinel_password: str | None = None
-    """Redis: `env:NAME` or `file:PATH`. None: sentinels ask for none."""
+    """Of the sentinels: `env:NAME` or `file:PATH`."""
     tls_ca: Path | None = None
     """Redis over TLS: PEM. None: the system's authorities."""
     tls_certificate: Path | None = None

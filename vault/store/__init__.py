@@ -8,12 +8,13 @@ from pathlib import Path
 
 from vault.errors import SetUpError
 from vault.store.base import Store
+from vault.store.redis.address import is_redis
 from vault.store.redis.options import StoreSettings
 from vault.store.sqlite import SqliteStore
 from vault.store.sqlite_tokens import SqliteTokens
 from vault.store.tokens import TokenStore
 
-__all__ = ["Store", "TokenStore", "open_store", "open_tokens"]
+__all__ = ["Store", "TokenStore", "is_redis", "open_store", "open_tokens"]
 
 Tell = Callable[[str, Mapping[str, str | int | float]], None]
 _NO_REDIS = "store.url names a Redis: install `jeton[redis]`"
@@ -40,7 +41,7 @@ async def open_store(settings: StoreSettings, base: Path, tell: Tell = _tell_nob
     return SqliteStore.open(base / _path(settings.url))
 
 
-async def open_tokens(settings: StoreSettings, base: Path) -> TokenStore:
+async def open_tokens(settings: StoreSettings, base: Path, tell: Tell = _tell_nobody) -> TokenStore:
     """Open the vaulted tokens that belong to a store: of ``sqlite:PATH`` a file of their own
     beside it (``jeton.db``, ``jeton.tokens.db``), of a Redis URL in the same Redis.
 
@@ -53,13 +54,9 @@ async def open_tokens(settings: StoreSettings, base: Path) -> TokenStore:
             from vault.store.redis.tokens import RedisTokens  # noqa: PLC0415
         except ModuleNotFoundError:
             raise SetUpError(_NO_REDIS) from None
-        return RedisTokens(await Link.open(settings), settings.replicas)
+        return RedisTokens(await Link.open(settings, tell), settings.replicas)
     path = base / _path(settings.url)
     return SqliteTokens.open(path.with_name(f"{path.stem}.tokens{path.suffix}"))
-
-
-def is_redis(url: str) -> bool:
-    return url.startswith(("redis:", "rediss:", "redis+", "rediss+"))
 
 
 def _path(url: str) -> str:

@@ -84,6 +84,7 @@ class Metrics:
         self._names = frozenset(transformations)
         self._clients = frozenset(clients)
         self._tallies: dict[tuple[str, str, str], _Tally] = {}
+        self._store_calls = _Tally()
         self._registry = CollectorRegistry()
         self._make_request_metrics()
         self._make_guard_metrics()
@@ -118,6 +119,13 @@ class Metrics:
         tally.seconds += seconds
         tally.latencies[bisect_left(LATENCIES, seconds)] += 1
 
+    def store_call(self, seconds: float, *, ok: bool) -> None:
+        """A call of a store of the network, answered or not."""
+        tally = self._store_calls
+        tally.failed += not ok
+        tally.seconds += seconds
+        tally.latencies[bisect_left(LATENCIES, seconds)] += 1
+
     # The rest ----------------------------------------------------------------------------
 
     def revealed(self, operation: str, persons: int) -> None:
@@ -137,6 +145,10 @@ class Metrics:
 
     def store_error(self) -> None:
         self._store_errors.inc()
+
+    def store_away(self, servers: int) -> None:
+        """So many servers of the store are not tried any more, until they are back."""
+        self._away.set(servers)
 
     def record_failure(self) -> None:
         self._record_failures.inc()
@@ -159,6 +171,9 @@ class Metrics:
             self._failed.labels(operation, transformation).inc(tally.failed)
             self._latency.labels(operation).absorb(tally.latencies, tally.seconds)
         self._in_flight.set(self.in_flight)
+        calls, self._store_calls = self._store_calls, _Tally()
+        self._store_latency.absorb(calls.latencies, calls.seconds)
+        self._store_errors.inc(calls.failed)
 
     def render(self) -> tuple[bytes, str]:
         """The body and the content type of ``/metrics``: all workers' where they share a folder."""
@@ -203,6 +218,17 @@ class Metrics:
         self._group = self._histogram("ledger_group_size", "Charges in one commit.", GROUPS)
         self._sync = self._histogram("record_sync_seconds", "One fdatasync.", SYNCS)
         self._store_errors = self._counter("store_errors", "Failed calls of the store.")
+        self._store_latency = _Latency(
+            "jeton_store_seconds",
+            "One call of a store of the network, with what was sent again.",
+            buckets=LATENCIES,
+            registry=self._registry,
+        )
+        self._away = self._gauge(
+            "store_away",
+            "Servers of the store that are not tried until they are back.",
+            mode="livemax",
+        )
         self._record_failures = self._counter("record_failures", "Failed writes of the record.")
         self._free = self._gauge("record_free_bytes", "Room left for the record.", mode="livemin")
         self._alarm = self._gauge(

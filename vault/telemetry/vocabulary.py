@@ -25,7 +25,7 @@ EVENTS: Final = frozenset(
     starting serving ready not-ready stopping stopped development-mode not-encrypted
     worker-started worker-stopped worker-died
     reloaded reload-failed keys-loaded keys-unavailable
-    store-unavailable store-recovered store-halted store-resumed
+    store-unavailable store-recovered store-halted store-resumed store-weak
     record-repaired record-replayed record-unavailable record-recovered
     checkpoint-written checkpoint-failed segment-retired
     disk-space-low disk-space-recovered
@@ -115,6 +115,8 @@ class Names:
     transformations: frozenset[str] = frozenset()
     paths: frozenset[str] = frozenset()
     hosts: frozenset[str] = frozenset()
+    phrases: frozenset[str] = frozenset()
+    """Of Jeton's own tables."""
 
     @classmethod
     def of(
@@ -123,6 +125,7 @@ class Names:
         transformations: Iterable[str] = (),
         paths: Iterable[object] = (),
         hosts: Iterable[str] = (),
+        phrases: Iterable[str] = (),
     ) -> "Names":
         """`paths` are strings or `Path`s."""
         return cls(
@@ -130,6 +133,7 @@ class Names:
             frozenset(transformations),
             frozenset(str(path) for path in paths),
             frozenset(hosts),
+            frozenset(phrases),
         )
 
 
@@ -199,6 +203,8 @@ FIELDS: Final[Mapping[str, Check]] = {
     "code": _one_of(CODES),
     "limit": _one_of(LIMITS),
     "reason": _one_of(REASONS),
+    "weakness": _named("phrases"),
+    "loses": _named("phrases"),
     "duty": _one_of(DUTIES),
     "error": _one_of(ERRORS),
     "signal": _one_of(frozenset(known.name for known in signal.Signals)),

@@ -55,6 +55,8 @@ class Breaker:
         if self._recovery is not None:
             self._recovery.cancel()
             await asyncio.wait([self._recovery])
+            self._recovery = None
+            self._changed(False)
 
     async def _recover(self) -> None:
         while True:

@@ -10,7 +10,7 @@ from redis.exceptions import NoPermissionError, ResponseError
 from vault.errors import SetUpError
 from vault.store.redis.address import Kind
 from vault.store.redis.replies import code_of, command_of
-from vault.store.redis.weaknesses import WEAKNESSES, Weakness
+from vault.store.redis.weaknesses import WEAKNESSES, Found, Weakness
 from vault.store.redis.wire import Wire
 
 OLDEST = (7, 0)
@@ -60,6 +60,7 @@ class Checks:
         self, kind: Kind, replicas: int, accept: Collection[str], weak: Callable[[Weakness], None]
     ) -> None:
         self._kind = kind
+        self._fails_over = kind != "standalone"
         self._replicas = replicas
         self._accept = frozenset(accept)
         self._weak = weak
@@ -112,8 +113,9 @@ class Checks:
 
     def _weaknesses(self, config: Mapping[str, str]) -> None:
         refused = []
+        found = Found(config, self._replicas, self._fails_over)
         for weakness in WEAKNESSES:
-            if weakness.there(config, self._replicas):
+            if weakness.there(found):
                 if weakness.name in self._accept:
                     self._weak(weakness)
                 else:
@@ -131,7 +133,8 @@ class Checks:
         if good < self._replicas:
             raise Unsound(
                 f"{good} replicas are connected and store.replicas asks for {self._replicas}: a "
-                "write would be on too few servers to survive a failover",
+                "write would be on too few servers to survive a failover (a single server without "
+                "any: store.replicas = 0)",
                 True,
             )
 

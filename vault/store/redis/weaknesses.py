@@ -10,16 +10,23 @@ from dataclasses import dataclass
 MAX_LAG = 10
 """Seconds: Redis's own default, and what a cut-off primary may at most go on for."""
 
-Config = Mapping[str, str]
-"""Of `CONFIG GET`; empty where the server does not tell."""
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is judged."""
+
+    config: Mapping[str, str]
+    """Of `CONFIG GET`; empty where the server does not tell."""
+    replicas: int
+    """How many a write waits for."""
+    fails_over: bool
+    """Whether another server may take over: Sentinel, Cluster."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weakness:
-    """`there` judges the server's settings, and how many replicas a write waits for."""
-
     name: str
-    there: Callable[[Config, int], bool]
+    there: Callable[[Found], bool]
     loses: str
     mend: str
 
@@ -28,31 +35,32 @@ class Weakness:
         return f"{self.name}: {self.loses}. Mend it with {self.mend}"
 
 
-def _says(key: str, *wrong: str) -> Callable[[Config, int], bool]:
-    return lambda config, _: config.get(key) in wrong
+def _says(key: str, wrong: str) -> Callable[[Found], bool]:
+    return lambda found: found.config.get(key) == wrong
 
 
-def _evicts(config: Config, _: int) -> bool:
-    return config.get("maxmemory-policy", "noeviction") != "noeviction"
+def _evicts(found: Found) -> bool:
+    return found.config.get("maxmemory-policy", "noeviction") != "noeviction"
 
 
-def _at_once(config: Config, replicas: int) -> bool:
-    return replicas == 0 and config.get("appendfsync") == "everysec"
+def _alone(found: Found) -> bool:
+    return found.replicas == 0 and found.config.get("appendfsync") == "everysec"
 
 
-def _too_few(config: Config, replicas: int) -> bool:
-    return bool(config) and int(config.get("min-replicas-to-write", 0)) < replicas
+def _too_few(found: Found) -> bool:
+    return bool(found.config) and int(found.config["min-replicas-to-write"]) < found.replicas
 
 
-def _too_slow(config: Config, replicas: int) -> bool:
-    lag = int(config.get("min-replicas-max-lag", 0))
-    return bool(config) and replicas > 0 and not 0 < lag <= MAX_LAG
+def _too_slow(found: Found) -> bool:
+    if not found.config or found.replicas == 0:
+        return False
+    return not 0 < int(found.config["min-replicas-max-lag"]) <= MAX_LAG
 
 
 WEAKNESSES = (
     Weakness(
         "unchecked",
-        lambda config, _: not config,
+        lambda found: not found.config,
         "the server does not tell its settings, so any of the others may be there unseen: "
         "acknowledged tokens, charges and locks may be lost at a restart, a failover or when its "
         "memory is full",
@@ -74,7 +82,7 @@ WEAKNESSES = (
     ),
     Weakness(
         "fsync-everysec",
-        _at_once,
+        _alone,
         "a power cut forgets up to two seconds of tokens, charges and locks, acknowledged ones "
         "too: there is no replica that would still have them",
         "`appendfsync always`, or replicas and store.replicas",
@@ -85,6 +93,13 @@ WEAKNESSES = (
         "a server whose memory is full throws entries away: tokens that never open again, charges "
         "that no longer count, locks that no longer hold",
         "`maxmemory-policy noeviction`",
+    ),
+    Weakness(
+        "no-replicas",
+        lambda found: found.fails_over and found.replicas == 0,
+        "a failover forgets the tokens, charges and locks that had not yet reached the new "
+        "primary, acknowledged ones too",
+        "store.replicas of at least 1",
     ),
     Weakness(
         "no-min-replicas",
