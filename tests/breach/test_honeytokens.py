@@ -1,0 +1,208 @@
+"""Whoever reveals a person who does not exist is locked, and somebody hears of it."""
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+
+from tests.support.service import Service, jeton
+from vault.ledger.alarms import SIGNATURE, signature
+
+pytestmark = [pytest.mark.breach, pytest.mark.system]
+
+TRANSFORMATION = """
+[transformations.kept]
+format = "fr-nir"
+method = "vaulted"
+"""
+GRANTS = [f"{operation}:fr-nir:care" for operation in ("detokenise", "mask", "match")]
+GRANTS += ["detokenise:birth-date:care", "detokenise:kept:care", "tokenise:fr-nir"]
+
+
+class Receiver(HTTPServer):
+    """Takes alarms, once it is `willing`."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.willing = threading.Event()
+        self.asked = threading.Semaphore(0)
+        self.taken: list[tuple[str, bytes]] = []
+        self.came = threading.Semaphore(0)
+        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/alarms?of=jeton"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.asked.release()
+        if not self.server.willing.is_set():
+            self.send_response(503)
+            self.end_headers()
+            return
+        assert self.path == "/alarms?of=jeton"
+        self.server.taken.append((self.headers[SIGNATURE], body))
+        self.send_response(204)
+        self.end_headers()
+        self.server.came.release()
+
+    def log_message(self, *_: Any) -> None: ...
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    made = Receiver()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+class Trap:
+    """A service with honeytokens in it, and clients to be tried."""
+
+    def __init__(self, service: Service, receiver: Receiver | None, more: str = "") -> None:
+        self.service = service
+        webhook = f'webhook = "{receiver.url}"\n' if receiver else ""
+        service.edit(lambda text: f"{text}\n{TRANSFORMATION}")
+        for name in ("thief", "other"):
+            service.add_client(name, GRANTS)
+        service.edit(lambda text: f"{text}\n[honeytokens]\n{webhook}{more}\n")
+        config = str(service.config)
+        arguments = ("--json", "--count", "3", "--config", config, "fr-nir", "birth-date")
+        out = jeton("honeytokens", "plant", *arguments)
+        self.planted: list[dict[str, str]] = json.loads(out)
+
+    def ask(self, call: str, body: dict[str, Any], client: str = "thief") -> tuple[int, str | None]:
+        reply = self.service.post(call, body, self.service.credentials[client], "care")
+        return reply.status, reply.body.get("code")
+
+    def wait_for(self, call: str, body: dict[str, Any], answer: tuple[int, str | None]) -> None:
+        """Every worker hears of it within a second: eight answers in a row."""
+        until = time.monotonic() + 10
+        while not all(self.ask(call, body) == answer for _ in range(8)):
+            assert time.monotonic() < until
+
+
+LOCKED = (403, "locked")
+
+
+def test_a_reveal_locks_its_client_everywhere(
+    new_service: Callable[[], Service], receiver: Receiver
+) -> None:
+    receiver.willing.set()
+    trap = Trap(new_service(), receiver)
+    trap.service.start(workers=2)
+    honey = trap.planted[0]["fr-nir"]
+    real = trap.service.post(
+        "tokenise/fr-nir", {"value": "284057512345672"}, trap.service.credentials["thief"]
+    ).body["token"]
+    assert trap.ask("detokenise/fr-nir", {"token": real}) == (200, None)
+    assert trap.ask("detokenise/fr-nir", {"tokens": [real] * 5 + [honey] + [real] * 5}) == LOCKED
+    # Every worker refuses reveals at once, and whatever else within a second.
+    for _ in range(8):
+        assert trap.ask("detokenise/fr-nir", {"token": real}) == LOCKED
+        assert trap.ask("mask/fr-nir", {"token": real}) == LOCKED
+    trap.wait_for("tokenise/fr-nir", {"value": "284057512345672"}, LOCKED)
+    for _ in range(8):
+        assert trap.ask("tokenise/fr-nir", {"value": "284057512345672"}) == LOCKED
+        assert trap.ask("detokenise/kept", {"token": real}) == LOCKED
+    assert trap.ask("detokenise/fr-nir", {"token": real}, "other") == (200, None)
+    assert receiver.came.acquire(timeout=10)
+    _check_alarm(trap, receiver, locked=1)
+    config = str(trap.service.config)
+    jeton("clients", "unlock", "thief", "--reason", "a drill", "--config", config)
+    trap.wait_for("detokenise/fr-nir", {"token": real}, (200, None))
+
+
+def _check_alarm(trap: Trap, receiver: Receiver, *, locked: int) -> None:
+    config = str(trap.service.config)
+    key = bytes.fromhex(jeton("honeytokens", "webhook-key", "--config", config).strip())
+    (signed, body), *more = receiver.taken
+    assert not more
+    at = int(signed.partition("=")[2].partition(",")[0])
+    assert abs(time.time() - at) < 60
+    assert signature(key, body, at) == signed
+    said = json.loads(body)
+    assert (said["event"], said["principal"], said["locked"]) == ("honeytoken", "thief", locked)
+    assert said["purpose"] == "care"
+    for one in trap.planted:
+        assert not any(token.encode() in body for token in one.values())
+    record = jeton("audit", "export", "--config", config)
+    assert record.count('"name":"honeytoken"') == 1
+    assert record.count('"name":"lock"') == locked
+    log = trap.service.log.read_text()
+    metrics = trap.service._ask("GET", "/metrics", None, {})
+    assert metrics.status == 200
+    assert "honeytoken" not in log
+
+
+def test_a_lock_outlives_a_kill_and_its_alarm_too(
+    new_service: Callable[[], Service], receiver: Receiver
+) -> None:
+    trap = Trap(new_service(), receiver)
+    trap.service.start()
+    honey = trap.planted[0]
+    assert trap.ask("detokenise/fr-nir", {"token": honey["fr-nir"]}) == LOCKED
+    assert receiver.asked.acquire(timeout=10)
+    trap.service.kill()
+    receiver.willing.set()
+    trap.service.start()
+    assert receiver.came.acquire(timeout=10)
+    assert trap.ask("detokenise/fr-nir", {"token": honey["fr-nir"]}) == LOCKED
+    assert list((trap.service.folder / "alarms").glob("*.json")) == []
+
+
+def test_dates_of_nobody_lock_under_their_own_context_only(
+    new_service: Callable[[], Service],
+) -> None:
+    trap = Trap(new_service(), None)
+    trap.service.start()
+    first, second = trap.planted[0], trap.planted[1]
+    real = trap.service.post(
+        "tokenise/fr-nir", {"value": "284057512345672"}, trap.service.credentials["thief"]
+    ).body["token"]
+    status, code = trap.ask(
+        "detokenise/birth-date", {"token": first["birth-date"], "context": real}
+    )
+    assert (status, code) in {(200, None), (422, "not_a_token")}
+    body = {"token": first["birth-date"], "context": first["fr-nir"]}
+    assert trap.ask("detokenise/birth-date", body) == LOCKED
+    body = {"token": second["birth-date"], "context": second["fr-nir"]}
+    assert trap.ask("detokenise/birth-date", body, "other") == LOCKED
+
+
+def test_masks_and_matches_raise_the_alarm_and_lock_where_configured(
+    new_service: Callable[[], Service], receiver: Receiver
+) -> None:
+    receiver.willing.set()
+    trap = Trap(new_service(), receiver)
+    trap.service.start()
+    honey = trap.planted[0]["fr-nir"]
+    assert trap.ask("mask/fr-nir", {"token": honey}) == (200, None)
+    assert receiver.came.acquire(timeout=10)
+    _check_alarm(trap, receiver, locked=0)
+    trap.service.stop()
+    trap.service.edit(
+        lambda text: text.replace("[honeytokens]", '[honeytokens]\nmask_and_match = "lock"')
+    )
+    trap.service.start()
+    guess = {"token": honey, "candidate": "284057512345672"}
+    assert trap.ask("match/fr-nir", guess) == LOCKED
+    assert trap.ask("mask/fr-nir", {"token": honey}, "other") == LOCKED
+
+
+def test_an_exempt_client_goes_through_all_there_is(new_service: Callable[[], Service]) -> None:
+    trap = Trap(new_service(), None, 'exempt = ["thief"]')
+    trap.service.start()
+    tokens = [one["fr-nir"] for one in trap.planted]
+    assert trap.ask("detokenise/fr-nir", {"tokens": tokens}) == (200, None)
+    assert trap.ask("detokenise/fr-nir", {"tokens": tokens}, "other") == LOCKED
