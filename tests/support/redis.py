@@ -36,7 +36,7 @@ PASSWORD = "a-password-of-tests"
 VARIABLE = "JETON_TEST_REDIS_PASSWORD"
 RIGHTS = (
     "~{jeton}* ~jt* resetchannels -@all +@read +@write +@scripting +info +wait +config|get "
-    "+cluster|info +cluster|slots +asking +time +ping +select"
+    "+cluster|info +cluster|slots +asking +time +ping +select +bgrewriteaof"
 )
 """What the documentation says that the service's user needs."""
 DURABLE: Mapping[str, str] = {
