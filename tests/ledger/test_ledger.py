@@ -1,14 +1,12 @@
 """Charge, record, answer: exactly, durably, in groups, and whatever the callers do."""
 
 import asyncio
-import errno
-from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any
 
 import pytest
 
-from tests.support.ledgers import House, somebody
+from tests.support.ledgers import House, failing, somebody
 from tests.support.records import SEED
 from vault.audit.checkpoint import Checkpoints
 from vault.audit.entry import Disclosure, Event, Receipt, Refusals, Tokenised, seconds
@@ -179,22 +177,6 @@ async def test_a_caller_who_goes_away_breaks_nothing(
         assert charged.cancelled() or (await gathered(charged)).__class__ is not Receipt
     purposes = [entry.purpose for entry in house.recorded(Disclosure)]
     assert purposes == ["charged", "stays", "later"]
-
-
-def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """The record's disk fails from now on; call the result to mend it."""
-    broken = [True]
-    from vault.audit.segment import OpenSegment  # noqa: PLC0415
-
-    append = OpenSegment.append
-
-    def maybe(segment: OpenSegment, data: bytes) -> None:
-        if broken:
-            raise OSError(errno.EIO, "Input/output error")
-        append(segment, data)
-
-    monkeypatch.setattr(OpenSegment, "append", maybe)
-    return broken.clear
 
 
 async def test_without_a_record_nobody_is_answered_and_one_group_is_charged(

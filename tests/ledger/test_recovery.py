@@ -2,21 +2,17 @@
 
 import asyncio
 import contextlib
-import errno
 import os
 import shutil
-import sqlite3
-from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from tests.support.ledgers import House, somebody
+from tests.support.ledgers import House, failing, put_back, somebody, stored
 from tests.support.records import SEED, disclosure, fill
 from vault.audit.checkpoint import Checkpoints
 from vault.audit.entry import Event
 from vault.audit.reading import read_chain
-from vault.audit.segment import OpenSegment, segments
+from vault.audit.segment import segments
 from vault.audit.verify import verify
 from vault.audit.writer import RecordWriter
 from vault.errors import Refusal, SetUpError
@@ -32,23 +28,6 @@ async def test_a_clean_restart_replays_and_halts_nothing(house: House) -> None:
     names = {event.name for event in house.recorded(Event)}
     assert names == {"start", "stop"}
     assert not house.heard("halted")
-
-
-def stored(house: House, to: str) -> Path:
-    """A copy of the store's file as it is now, with all that is in it."""
-    copy = house.folder / to
-    with (
-        contextlib.closing(sqlite3.connect(house.database)) as source,
-        contextlib.closing(sqlite3.connect(copy)) as target,
-    ):
-        source.backup(target)
-    return copy
-
-
-def put_back(house: House, copy: Path) -> None:
-    for path in house.folder.glob("jeton.db*"):
-        path.unlink()
-    shutil.copy(copy, house.database)
 
 
 @pytest.fixture
@@ -141,20 +120,6 @@ async def test_an_old_store_stops_reveals_until_it_is_accepted(house: House) -> 
         assert (await store.state()).halted is None
     (event,) = [event for event in house.recorded(Event) if event.name == "state_accepted"]
     assert event.detail["reason"] == "the disk was replaced"
-
-
-def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
-    """The record's disk fails from now on; call the result to mend it."""
-    broken = [True]
-    append = OpenSegment.append
-
-    def maybe(segment: OpenSegment, data: bytes) -> None:
-        if broken:
-            raise OSError(errno.EIO, "Input/output error")
-        append(segment, data)
-
-    monkeypatch.setattr(OpenSegment, "append", maybe)
-    return broken.clear
 
 
 @pytest.mark.usefixtures("crashed")

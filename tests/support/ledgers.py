@@ -1,15 +1,22 @@
 """Ledgers over the embedded store, with a clock that tests set and limits that they know."""
 
+import contextlib
+import errno
+import shutil
+import sqlite3
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.records import NOW, SEED, disclosure
 from vault.audit.entry import Disclosure, Entry, Receipt
 from vault.audit.reading import entries
+from vault.audit.segment import OpenSegment
 from vault.config import DAY, HOUR, Audit
 from vault.ledger.ledger import Ledger
 from vault.ledger.recovery import open_ledger
@@ -39,6 +46,8 @@ class House:
     generation: int = 1
     audit: dict[str, Any] = field(default_factory=dict)
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    opening: Callable[[], Awaitable[Any]] | None = None
+    """Of another store than the file in the folder."""
 
     @property
     def database(self) -> Path:
@@ -66,7 +75,8 @@ class House:
         self, wrap: Callable[[SqliteStore], SqliteStore] = lambda store: store
     ) -> AsyncIterator[tuple[Ledger, SqliteStore]]:
         """A started ledger over the store, both closed in order at the end."""
-        store = wrap(SqliteStore.open(self.database))
+        opened = SqliteStore.open(self.database) if self.opening is None else await self.opening()
+        store = wrap(opened)
         try:
             ledger = await open_ledger(
                 self.settings,
@@ -102,3 +112,35 @@ class House:
 def somebody() -> str:
     """The pseudonym of a person who was not met before."""
     return uuid.uuid4().hex
+
+
+def stored(house: House, to: str) -> Path:
+    """A copy of the store's file as it is now, with all that is in it."""
+    copy = house.folder / to
+    with (
+        contextlib.closing(sqlite3.connect(house.database)) as source,
+        contextlib.closing(sqlite3.connect(copy)) as target,
+    ):
+        source.backup(target)
+    return copy
+
+
+def put_back(house: House, copy: Path) -> None:
+    """An older store in place of the one that is there."""
+    for path in house.folder.glob("jeton.db*"):
+        path.unlink()
+    shutil.copy(copy, house.database)
+
+
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """The record's disk fails from now on; call the result to mend it."""
+    broken = [True]
+    append = OpenSegment.append
+
+    def maybe(segment: OpenSegment, data: bytes) -> None:
+        if broken:
+            raise OSError(errno.EIO, "Input/output error")
+        append(segment, data)
+
+    monkeypatch.setattr(OpenSegment, "append", maybe)
+    return broken.clear
