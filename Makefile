@@ -43,6 +43,8 @@ bench: .venv/installed
 
 long: .venv/installed
 	$(PYTEST) --hypothesis-profile=long --timeout=3600
+	$(RUN) tests.timing.credentials
+	$(RUN) benchmarks.soak
 	$(MAKE) bench
 
 wheels: .venv/installed

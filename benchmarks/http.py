@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,18 @@ import pyarrow as pa
 
 from benchmarks.population import nirs
 
+Clients = Mapping[str, tuple[Sequence[str], Sequence[str]]]
+"""Their grants and limits, as `jeton clients add` takes them."""
+CLIENTS: Clients = {
+    "bench-in": (["tokenise:fr-nir"], []),
+    "bench-out": (["detokenise:fr-nir:benchmark"], []),
+}
+BOUNDLESS = [
+    f"{budget}.{window}=100000000000"
+    for budget in ("tokenise", "reveal", "match", "people")
+    for window in ("hour", "day")
+    if (budget, window) != ("people", "hour")
+]
 ARROW = "application/vnd.apache.arrow.stream"
 SERVER_CORE, LOAD_CORE = "0", "1"
 SCRIPT = """
@@ -88,7 +100,7 @@ def server(command: list[str], ready: str) -> Iterator[int]:
 
 
 def _await(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise SystemExit(f"the server ended with {process.returncode}")
@@ -136,23 +148,24 @@ def wrk(target: tuple[str, int], work: Work, seconds: float, folder: Path) -> Ru
     return Run(float(rate.group(1)), int(count.group(1)) / spent)
 
 
-def set_up(folder: Path) -> tuple[Path, dict[str, str]]:
-    """A fresh vault whose clients may spend what a benchmark spends."""
+def initialised(folder: Path) -> Path:
+    """The configuration of a fresh vault."""
     out = subprocess.check_output([sys.executable, "-m", "vault", "init", "--json", str(folder)])
-    config = Path(json.loads(out)["config"])
+    return Path(json.loads(out)["config"])
+
+
+def add_clients(config: Path, clients: Clients) -> dict[str, str]:
+    """Their credentials. They may spend what a benchmark spends where nothing else is said."""
     credentials: dict[str, str] = {}
-    grants = {
-        "bench-in": ["--grant", "tokenise:fr-nir"],
-        "bench-out": ["--grant", "detokenise:fr-nir:benchmark"],
-    }
-    for name, grant in grants.items():
-        limits: list[str] = []
-        for key in ("tokenise.hour", "tokenise.day", "reveal.hour", "reveal.day", "people.day"):
-            limits += ["--limit", f"{key}=100000000000"]
+    for name, (grants, limits) in clients.items():
         command = [sys.executable, "-m", "vault", "clients", "add", name, "--config", str(config)]
-        added = subprocess.check_output([*command, *grant, *limits, "--json"])
+        for grant in grants:
+            command += ["--grant", grant]
+        for limit in (*BOUNDLESS, *limits):  # the last one counts
+            command += ["--limit", limit]
+        added = subprocess.check_output([*command, "--json"])
         credentials[name] = json.loads(added)["credential"]
-    return config, credentials
+    return credentials
 
 
 def tokens_of(url: str, credential: str, values: list[str]) -> list[str]:
@@ -201,7 +214,8 @@ def main() -> None:
     given = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        config, credentials = set_up(folder / "data")
+        config = initialised(folder / "data")
+        credentials = add_clients(config, CLIENTS)
         bare, vault = free_port(), free_port()
         uvicorn = [sys.executable, "-m", "uvicorn", "benchmarks.bare:app", "--no-access-log"]
         uvicorn += ["--loop", "uvloop", "--http", "httptools", "--port", str(bare)]

@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.http import free_port, server, set_up
+from benchmarks.http import CLIENTS, add_clients, free_port, initialised, server
 
 
 def main() -> int:
@@ -22,7 +22,8 @@ def main() -> int:
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryDirectory() as folder:
-        config, credentials = set_up(Path(folder) / "data")
+        config = initialised(Path(folder) / "data")
+        credentials = add_clients(config, CLIENTS)
         serve = [sys.executable, "-m", "vault", "serve", "--config", str(config)]
         environment = os.environ | {
             "JETON_URL": url,

@@ -62,7 +62,7 @@ class Access:
             if (said := end_user_ceilings(client.limits))
         }
         # The same end users come back; whoever invents ids only pushes others out.
-        self._narrowed = lru_cache(maxsize=8_192)(self._narrow)
+        self._narrowed = lru_cache(maxsize=1_024)(self._narrow)
         self._granted = {name: _granted(client) for name, client in settings.clients.items()}
 
     def authorise(
