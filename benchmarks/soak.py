@@ -37,6 +37,8 @@ SETTLE_SECONDS = 5.0
 SOME_FILES = 3
 """The store's log is moved into its file over a connection that is opened for it: the file,
 its log and its index may be open once more at any moment."""
+SOME_THREADS = 6
+"""Pools start their threads one by one, when all they have are busy: asyncio's own up to six."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +148,8 @@ async def soak(pid: int, port: int, traffic: Traffic, given: argparse.Namespace)
     print(f"resident memory: {growth:+.1f} % since {FIRST:,} requests ({given.within:g} allowed)")
     for wrong, count in load.wrong.most_common(10):
         print(f"wrong: {count:,} x {wrong}")
-    flat = last.files <= first.files + SOME_FILES and last.threads <= first.threads
+    more_files, more_threads = last.files - first.files, last.threads - first.threads
+    flat = more_files <= SOME_FILES and more_threads <= SOME_THREADS
     if not flat:
         print("open files or threads grew")
     return growth <= given.within and flat and not load.wrong

@@ -72,7 +72,7 @@ def connect(path: Path, synchronous: Literal["NORMAL", "FULL"]) -> sqlite3.Conne
             raise sqlite3.OperationalError("the file system has no shared memory for WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
         # KiB. More is a little faster, but a worker grows by it until as many pages were met.
-        connection.execute("PRAGMA cache_size = -8000")
+        connection.execute("PRAGMA cache_size = -4000")
         connection.execute("PRAGMA wal_autocheckpoint = 16384")  # should the thread lag behind
     except BaseException:
         connection.close()
