@@ -9,6 +9,7 @@ the keyset file has every key: keep and back them up apart.
 import base64
 import binascii
 import os
+import re
 import secrets
 import shlex
 import stat
@@ -22,6 +23,10 @@ from vault.errors import SetUpError
 
 COMMAND_SECONDS = 30
 MAX_TEXT = 4_096
+
+_NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
+_KEY_TEXT = re.compile(r"[A-Za-z0-9+/]{43}=")
+"""Base64 of 32 bytes: somebody may have written the key where its place belongs."""
 
 
 class Kek(Protocol):
@@ -79,6 +84,11 @@ def open_kek(spec: str, base: Path) -> Kek:
     return LocalKek(kind, _decoded(sources[kind](rest, base), kind))
 
 
+def _shown(path: str) -> str:
+    """A path in a message, unless it may hold a key."""
+    return "that keys.kek names" if _KEY_TEXT.search(path) else path
+
+
 def _from_file(path: str, base: Path) -> bytes:
     try:
         with (base / path).open("rb") as file:
@@ -86,7 +96,7 @@ def _from_file(path: str, base: Path) -> bytes:
             text = file.read(MAX_TEXT + 1)
     except OSError as error:
         reason = error.strerror or "it cannot be read"
-        raise SetUpError(f"the KEK file {path} cannot be opened: {reason}") from None
+        raise SetUpError(f"the KEK file {_shown(path)} cannot be opened: {reason}") from None
     if stat.S_ISREG(mode) and mode & stat.S_IRWXO:
         raise SetUpError(f"the KEK file {path} is open to everybody: run `chmod 600` on it")
     return text
@@ -95,7 +105,8 @@ def _from_file(path: str, base: Path) -> bytes:
 def _from_environment(name: str, base: Path) -> bytes:  # noqa: ARG001 - one shape for all sources
     text = os.environ.get(name)
     if text is None:
-        raise SetUpError(f"the environment variable {name}, which holds the KEK, is not set")
+        named = name if _NAME.fullmatch(name) else "that keys.kek names"
+        raise SetUpError(f"the environment variable {named}, which holds the KEK, is not set")
     return os.fsencode(text)
 
 
