@@ -32,6 +32,7 @@ class FaultProxy:
         self._listening = threading.Event()
         self._ended = asyncio.Event()
         self._open = set[asyncio.StreamWriter]()
+        self._tasks = set[asyncio.Task[None]]()
 
     def __enter__(self) -> "FaultProxy":
         self._thread.start()
@@ -76,7 +77,9 @@ class FaultProxy:
         self._listening.set()
         await self._ended.wait()
         server.close()
+        self._flowing.set()
         self._abort()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _abort(self) -> None:
         for writer in self._open:
@@ -86,6 +89,10 @@ class FaultProxy:
         if not self._accepting:
             writer.transport.abort()
             return
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
         self._open.add(writer)
         try:
             there, onward = await asyncio.open_connection("127.0.0.1", self._target)

@@ -58,24 +58,31 @@ class Delivery:
 
     async def answers(self, within: float) -> list[Any]:
         """In the order of what was pending, `within` seconds. Raises Refusal."""
+        parts = self._parts(self._pending)
+        for node in parts:
+            node.breaker.admit()  # while it is open not even a timer is set
         self._deadline = asyncio.get_running_loop().time() + within
         try:
             async with asyncio.timeout_at(self._deadline):
-                await self._rounds()
+                await self._rounds(parts)
         except TimeoutError:
             raise Refusal("store_unavailable", LATE, 1) from None
         return self._answers
 
-    async def _rounds(self) -> None:
-        pending, pause = self._pending, 0.0
-        while pending:
-            parts: dict[Node, list[Pending]] = {}
-            for one in pending:
-                parts.setdefault(one.asked or self._topology.node_of(one.key), []).append(one)
+    def _parts(self, pending: list[Pending]) -> dict[Node, list[Pending]]:
+        parts: dict[Node, list[Pending]] = {}
+        for one in pending:
+            parts.setdefault(one.asked or self._topology.node_of(one.key), []).append(one)
+        return parts
+
+    async def _rounds(self, parts: dict[Node, list[Pending]]) -> None:
+        pause = 0.0
+        while parts:
             pending = await self._round(parts)
             if any(one.waits for one in pending):
                 pause = pause * 2 or FIRST_PAUSE
                 await asyncio.sleep(pause)
+            parts = self._parts(pending)
 
     async def _round(self, parts: dict[Node, list[Pending]]) -> list[Pending]:
         """Everything out once, at the same time; returns what has to go out again."""
