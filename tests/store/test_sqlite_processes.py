@@ -4,12 +4,13 @@ import asyncio
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.store.contract import T0, left
+from tests.store.contract import left
 from tests.store.spender import GROUP, limit
 from vault.store.sqlite import SqliteStore
 
@@ -18,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 
 def start(path: Path, ceiling: int, *how: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.store.spender", str(path), str(ceiling), *how],
+        [sys.executable, "-m", "tests.store.spender", f"sqlite:{path}", str(ceiling), *how],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
@@ -29,7 +30,7 @@ def spent(path: Path, ceiling: int) -> int:
     async def ask() -> int:
         store = SqliteStore.open(path)
         try:
-            return ceiling - await left(store, limit(ceiling), T0)
+            return ceiling - await left(store, limit(ceiling), time.time())
         finally:
             await store.close()
 

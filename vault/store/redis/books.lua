@@ -61,8 +61,7 @@ local function window(number)
     w = {number = number, people = limit[1], key = KEYS[limit[2]], length = limit[3]}
     w.entry, w.newest = string.sub(w.key, #TAG + 1), bucket_of(now, w.length)
     w.oldest = w.newest - BUCKETS
-    -- Not further ahead than a window: a clock that was wrong is forgotten with it.
-    w.stamp = stamp and bucket_of(math.min(stamp, now + w.length), w.length)
+    w.stamp = stamp and bucket_of(stamp, w.length)
     if w.people then load_people(w) else load_items(w) end
     windows[number] = w
   end
