@@ -13,3 +13,8 @@ def resident(pid: int) -> int:
 
 def open_files(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/fd").iterdir()))
+
+
+def waited_for_processor(pid: int) -> float:
+    """Seconds in which the main thread could have run and another had the processor."""
+    return int(Path(f"/proc/{pid}/schedstat").read_text("ascii").split()[1]) / 1e9
