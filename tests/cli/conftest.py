@@ -74,5 +74,8 @@ def _clean_environment() -> Iterator[None]:
         patch.dict(os.environ, kept, clear=True),
         patch("vault.cli.asking.install"),
         patch("vault.cli.audit.install"),
+        patch("vault.cli.clients.install"),
+        patch("vault.cli.honeytokens.install"),
+        patch("vault.cli.vault.install"),
     ):
         yield

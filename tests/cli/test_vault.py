@@ -1,0 +1,151 @@
+"""`jeton vault`, as an operator types it."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import VALUE, Jeton
+from tests.support.tokens import NIRS
+
+TRANSFORMATION = """
+[transformations.kept]
+format = "fr-nir"
+method = "vaulted"
+[transformations]
+"""
+GRANTS = ("--grant", "tokenise:kept", "--grant", "detokenise:kept:care")
+
+
+@pytest.fixture
+def kept(jeton: Jeton) -> Jeton:
+    """An installation with random tokens, and a client `all` that may make and open them."""
+    text = jeton.config.read_text("utf-8")
+    jeton.config.write_text(f"{text}\n{TRANSFORMATION.replace('[transformations]', '')}", "utf-8")
+    made = json.loads(jeton.done("clients", "add", "all", *GRANTS, "--json"))
+    return replace(jeton, credentials={**jeton.credentials, "all": made["credential"]})
+
+
+def tokens_of(jeton: Jeton, values: list[str], *options: str) -> list[str]:
+    lines = "\n".join(values)
+    return jeton.done("tokenise", "kept", "-", *options, client="all", stdin=lines).split()
+
+
+def opened(jeton: Jeton, tokens: list[str], *options: str) -> list[str]:
+    arguments = ("detokenise", "kept", "-", "--purpose", "care", *options)
+    result = jeton(*arguments, client="all", stdin="\n".join(tokens))
+    return str(result.stdout).split("\n")[:-1]
+
+
+def events(jeton: Jeton) -> list[tuple[str, dict[str, Any]]]:
+    lines = map(json.loads, jeton.done("audit", "export").splitlines())
+    return [
+        (line["name"], line["detail"])
+        for line in lines
+        if line["kind"] == "event" and line["name"].startswith("vault")
+    ]
+
+
+def test_erases_by_token_on_the_record(kept: Jeton) -> None:
+    tokens = tokens_of(kept, NIRS)
+    asked = "\n".join([*tokens[:2], "no token"])
+    result = kept(
+        "vault", "erase", "kept", "-", "--by", "token", "--reason", "art. 17", stdin=asked
+    )
+    assert result.exit_code == 1
+    assert "line 3: there is no such token here" in result.stderr
+    assert "2 tokens erased." in result.stderr
+    assert opened(kept, tokens) == ["", "", *NIRS[2:]]
+    said = {"transformation": "kept", "reason": "art. 17"}
+    assert events(kept) == [
+        ("vault_erase", {**said, "by": "token", "asked": 3}),
+        ("vault_erased", {**said, "count": 2}),
+    ]
+    record = b"".join(path.read_bytes() for path in kept.folder.glob("audit/*/*.jsonl"))
+    assert not any(token.encode() in record for token in tokens)
+
+
+def test_erases_by_value_under_one_context_or_all(kept: Jeton) -> None:
+    plain, bound = tokens_of(kept, NIRS), tokens_of(kept, NIRS, "--context", "a")
+    erase = ("vault", "erase", "kept", "-", "--by", "value", "--reason", "r")
+    kept.done(*erase, "--context", "a", stdin=NIRS[0])
+    assert opened(kept, plain) == NIRS
+    assert opened(kept, bound, "--context", "a") == ["", *NIRS[1:]]
+    kept.done(*erase, "--everywhere", stdin="\n".join(NIRS[:2]))
+    assert opened(kept, plain) == ["", "", *NIRS[2:]]
+    assert opened(kept, bound, "--context", "a") == ["", "", *NIRS[2:]]
+    assert kept(*erase, stdin=NIRS[0]).exit_code == 1
+    assert kept(*erase, stdin="12").exit_code == 2
+    assert kept(*erase, "--everywhere", "--context", "a", stdin="").exit_code == 2
+
+
+def test_rotates_rewraps_and_counts(kept: Jeton) -> None:
+    tokens = tokens_of(kept, NIRS)
+    kept.done("keys", "rotate")
+    kept.done("vault", "rewrap", "kept", "--rate", "100000")
+    found = json.loads(kept.done("vault", "stats", "kept", "--versions", "--json"))
+    (kind,) = found["kinds"]
+    assert (kind["tokens"], kind["versions"]) == (len(NIRS), {"2": len(NIRS)})
+    assert f"{len(NIRS)}\t" in kept.done("vault", "stats", "kept")
+    kept.done("keys", "disable", "1")
+    assert opened(kept, tokens) == NIRS
+
+
+def test_exports_and_imports(kept: Jeton, tmp_path: Path) -> None:
+    tokens, file = tokens_of(kept, NIRS), tmp_path / "backup.jvx"
+    kept.done("vault", "export", "kept", file)
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert not any(nir.encode() in file.read_bytes() for nir in NIRS)
+    assert kept("vault", "export", "kept", file).exit_code == 2, "no file is written over"
+    kept.done("vault", "erase", "kept", "-", "--by", "token", "--reason", "r", stdin=tokens[0])
+    for lost in kept.folder.glob("jeton.tokens.db*"):
+        lost.unlink()
+    result = kept("vault", "import", "kept", file)
+    assert result.exit_code == 0
+    assert f"{len(NIRS)} tokens are here" in result.stderr
+    assert opened(kept, tokens) == NIRS
+    kept.done("vault", "erase", "kept", "-", "--by", "token", "--reason", "r", stdin=tokens[0])
+    result = kept("vault", "import", "kept", file)
+    assert "1 stay erased" in result.stderr
+    assert opened(kept, tokens) == ["", *NIRS[1:]]
+    damaged = file.read_bytes()[:-1]
+    file.write_bytes(damaged)
+    result = kept("vault", "import", "kept", file)
+    assert result.exit_code == 2
+    assert "nothing was imported" in result.stderr
+
+
+def test_expires_by_age(kept: Jeton) -> None:
+    tokens = tokens_of(kept, NIRS)
+    expire = ("vault", "expire", "kept", "--reason", "r")
+    assert kept(*expire).exit_code == 2
+    assert "0 tokens erased" in kept(*expire, "--older-than-days", "1").stderr
+    assert "26 tokens erased" in kept(*expire, "--before", "2999-01-01").stderr
+    assert opened(kept, tokens) == [""] * len(NIRS)
+
+
+def test_verifies(kept: Jeton) -> None:
+    tokens_of(kept, NIRS)
+    found = json.loads(kept.done("vault", "verify", "kept", "--json"))
+    assert found == {
+        "tokens": len(NIRS), "erased": 0, "unopened": 0, "without_index": 0, "without_token": 0,
+    }  # fmt: skip
+    kept.done("keys", "rotate")
+    kept.done("keys", "disable", "1")
+    assert kept("vault", "verify", "kept").exit_code == 1
+
+
+def test_only_vaulted_transformations_have_tokens_to_look_after(kept: Jeton) -> None:
+    result = kept("vault", "stats", "fr-nir")
+    assert result.exit_code == 2
+    assert "there are kept" in result.stderr
+    assert VALUE not in result.stderr
+
+
+def test_clients_are_unlocked_with_a_reason(kept: Jeton) -> None:
+    unlock = ("clients", "unlock", "all", "--reason")
+    assert kept(*unlock, "r").exit_code == 1
+    assert kept(*unlock, " ").exit_code == 2
+    assert kept("clients", "unlock", "al", "--reason", "r").exit_code == 2
