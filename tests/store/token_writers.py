@@ -22,7 +22,7 @@ import msgspec
 from vault.config import StoreSettings
 from vault.errors import Refusal
 from vault.store import open_tokens
-from vault.store.tokens import FULL, PARTITIONS, Entry, TokenStore
+from vault.store.tokens import FULL, PARTITIONS, Entry, TokenStore, partition_of
 
 ROOT = Path(__file__).parents[2]
 SPACE = "writers.0"
@@ -56,12 +56,19 @@ class Journal:
         """Indexes to which two tokens were acknowledged."""
         self.times: list[float] = []
         self.refused = 0
+        self.gap = 0.0
+        """The longest time without service, in seconds, of any partition."""
+        self._last: dict[int, float] = {}
         self._file = None if path is None else os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def note(self, entries: Sequence[Entry], answers: Sequence[bytes | None]) -> None:
         assert not any(answer is FULL for answer in answers)
         pairs = [(e.index, a) for e, a in zip(entries, answers, strict=True) if a is not None]
-        self.times.append(time.monotonic())
+        now = time.monotonic()
+        self.times.append(now)
+        for partition in {partition_of(index) for index, _ in pairs}:
+            self.gap = max(self.gap, now - self._last.get(partition, now))
+            self._last[partition] = now
         self.add(pairs)
         if self._file is not None:
             os.write(self._file, b"".join(index + token for index, token in pairs))
@@ -75,10 +82,6 @@ class Journal:
         text, size = path.read_bytes(), INDEX + TOKEN
         whole = range(0, len(text) - len(text) % size, size)
         self.add((text[n : n + INDEX], text[n + INDEX : n + size]) for n in whole)
-
-    def longest_gap(self) -> float:
-        """Seconds without service."""
-        return max(late - soon for soon, late in zip(self.times, self.times[1:], strict=False))
 
 
 async def write(store: TokenStore, journal: Journal, pool: int, batch: int, calls: int = 0) -> None:
