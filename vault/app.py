@@ -40,6 +40,7 @@ from vault.telemetry import Names, know, log
 from vault.telemetry.ledger import LedgerListener
 from vault.telemetry.metrics import Metrics
 from vault.telemetry.store import StoreListener
+from vault.web.door import Readiness
 
 POOL = 1
 """Threads for large batches. More would only contend for the interpreter's lock."""
@@ -178,13 +179,21 @@ class Vault:
             for granted in self.rules.access.grants_of(principal.name)
         ]
 
-    async def readiness(self) -> None:
-        """Raises Refusal while disclosures could not be answered."""
-        state = await self.store.state()
-        if state.halted is not None:
-            raise Refusal("store_unavailable", "reveals are stopped: see `jeton audit accept`", 60)
-        if self.ledger.trouble is not None:
-            raise Refusal("audit_unavailable", "the record cannot be written", 1)
+    async def readiness(self) -> Readiness:
+        """Tokenising goes on without the record, and within its leases without the store."""
+        trouble, tokenises = None, True
+        try:
+            state = await self.store.state()
+        except Refusal as away:
+            trouble, tokenises = away, self.ledger.can_spend
+        else:
+            if state.halted is not None:
+                words = "reveals are stopped: see `jeton audit accept`"
+                trouble = Refusal("store_unavailable", words, 60)
+            elif self.ledger.trouble is not None:
+                trouble = Refusal("audit_unavailable", "the record cannot be written", 1)
+        reveals = dict.fromkeys(("detokenise", "mask", "match"), trouble is None)
+        return Readiness({"tokenise": tokenises, **reveals}, trouble)
 
     def observe(
         self,

@@ -31,7 +31,7 @@ class Reply:
         if self["content-type"] != "application/problem+json":
             return None
         problem = self.json
-        assert set(problem) == {"type", "title", "status", "code", "detail"}
+        assert set(problem) - {"operations"} == {"type", "title", "status", "code", "detail"}
         assert problem["status"] == self.status
         assert problem["type"] == "about:blank"
         return str(problem["code"])

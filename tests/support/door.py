@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from vault.errors import InvalidValue, ItemError, NotAToken, Refusal
 from vault.service import ItemFailure
-from vault.web.door import Answer, Call, Principal
+from vault.web.door import Answer, Call, Principal, Readiness
 
 CREDENTIAL = "jeton_test_credential"
 TURNED = str.maketrans("0123456789", "9876543210")
@@ -84,9 +84,11 @@ class SmallDoor:
             }
         ]
 
-    async def readiness(self) -> None:
-        if self.unready is not None:
+    async def readiness(self) -> Readiness:
+        if self.unready is not None and not isinstance(self.unready, Refusal):
             raise self.unready
+        reveals = dict.fromkeys(("detokenise", "mask", "match"), self.unready is None)
+        return Readiness({"tokenise": True, **reveals}, self.unready)
 
     def observe(
         self,

@@ -562,7 +562,16 @@ async def test_readiness_is_the_doors(app: Application, door: SmallDoor) -> None
     door.unready = Refusal("audit_unavailable", "the record cannot be written", 5)
     reply = await post(app, "/readyz", method="GET")
     assert (reply.status, reply.code, reply["retry-after"]) == (503, "audit_unavailable", "5")
+    assert reply.json["operations"] == {
+        "tokenise": True,
+        "detokenise": False,
+        "mask": False,
+        "match": False,
+    }
     assert (await post(app, "/livez", method="GET")).status == 200
+    door.unready = None
+    ready = (await post(app, "/readyz", method="GET")).json
+    assert (ready["status"], all(ready["operations"].values())) == ("ready", True)
 
 
 async def test_a_fault_of_a_page_says_nothing(app: Application, door: SmallDoor) -> None:

@@ -73,6 +73,11 @@ class Ledger:
         return self._record.name
 
     @property
+    def can_spend(self) -> bool:
+        """Whether some share is in hand, should the store be away."""
+        return self._leases.any_in_hand
+
+    @property
     def trouble(self) -> str | None:
         """Why the record could not be written the last time; None while all is well."""
         return self._record.trouble

@@ -6,12 +6,23 @@ every request reads the holder once and so sees one configuration from beginning
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from dataclasses import dataclass
 from typing import Protocol
 
 from vault.access.identity import Principal
+from vault.errors import Refusal
 from vault.service import Answer, Call
 
-__all__ = ["Answer", "Call", "Door", "Holder", "Principal"]
+__all__ = ["Answer", "Call", "Door", "Holder", "Principal", "Readiness"]
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Which operations could be answered now, and why disclosures could not, if so:
+    ``store_unavailable``, ``audit_unavailable``, ``keys_unavailable``."""
+
+    operations: Mapping[str, bool]
+    trouble: Refusal | None = None
 
 
 class Door(Protocol):
@@ -49,9 +60,8 @@ class Door(Protocol):
         """What `GET /v1/transformations` tells this caller."""
         ...
 
-    async def readiness(self) -> None:
-        """Raises Refusal (``store_unavailable``, ``audit_unavailable``, ``keys_unavailable``)
-        while disclosures could not be answered."""
+    async def readiness(self) -> "Readiness":
+        """What could be answered now."""
         ...
 
     def observe(

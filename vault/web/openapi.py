@@ -3,7 +3,7 @@ bodies are decoded into, the table of codes, the settings in force.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 
@@ -76,9 +76,7 @@ def document(settings: Server) -> JSON:
             **calls,
             "/v1/transformations": {"get": _transformations()},
             "/livez": {"get": _page("livez", "The process runs", _status("alive"))},
-            "/readyz": {
-                "get": _page("readyz", "Calls can be answered", _status("ready"), READY_CODES)
-            },
+            "/readyz": {"get": _page("readyz", "Calls can be answered", _ready(), READY_CODES)},
             "/openapi.json": {"get": _page("openapi", "This document", {"type": "object"})},
             **({} if settings.metrics_port is not None else {"/metrics": {"get": _metrics()}}),
         },
@@ -212,6 +210,12 @@ def _metrics() -> JSON:
 
 def _status(word: str) -> JSON:
     return _closed({"status": {"const": word}})
+
+
+def _ready() -> JSON:
+    """In a problem they stand beside its other members."""
+    operations = _closed({name: {"type": "boolean"} for name in get_args(Operation)})
+    return _closed({"status": {"const": "ready"}, "operations": operations})
 
 
 def _success(schema: JSON, headers: JSON | None = None) -> JSON:

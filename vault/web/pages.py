@@ -34,9 +34,11 @@ async def livez(_: Holder) -> Response:
 
 
 async def readyz(holder: Holder) -> Response:
-    """Disclosures could be answered now. Raises Refusal where not."""
-    await holder.door.readiness()
-    return _json({"status": "ready"})
+    """Whether disclosures could be answered now, and which operations could."""
+    ready = await holder.door.readiness()
+    if ready.trouble is not None:
+        return _told(ready.trouble, {"operations": ready.operations})
+    return _json({"status": "ready", "operations": ready.operations})
 
 
 async def metrics(holder: Holder) -> Response:
@@ -101,6 +103,10 @@ async def _problem(_: Request, error: Exception) -> Response:
         refusal = HTTPRefusal(
             "method_not_allowed", "this path takes other methods", headers=[(b"allow", allow)]
         )
-    status, headers, body = problem.answer(refusal)
+    return _told(refusal)
+
+
+def _told(refusal: Refusal, more: Mapping[str, object] | None = None) -> Response:
+    status, headers, body = problem.answer(refusal, more)
     named = {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}
     return Response(body, status, named)

@@ -82,19 +82,22 @@ class HTTPRefusal(Refusal):
         self.headers = headers
 
 
-def body(status: int, code: str, detail: str) -> bytes:
-    """A problem as JSON."""
-    return msgspec.json.encode(Problem("about:blank", TITLES[status], status, code, detail))
+def body(status: int, code: str, detail: str, more: Mapping[str, object] | None = None) -> bytes:
+    """A problem as JSON, with `more` members of its own."""
+    told = Problem("about:blank", TITLES[status], status, code, detail)
+    return msgspec.json.encode({**msgspec.structs.asdict(told), **more} if more else told)
 
 
-def answer(refusal: Refusal) -> tuple[int, Headers, bytes]:
+def answer(
+    refusal: Refusal, more: Mapping[str, object] | None = None
+) -> tuple[int, Headers, bytes]:
     """Status, headers (with the content's type and length) and body. A code without a status
     here would be a mistake of ours, and is answered as one."""
     code, detail = refusal.code, refusal.detail
     if code not in STATUS:
         code, detail = "internal", "the service failed; nothing was answered"
     status = refusal.status if isinstance(refusal, HTTPRefusal) else STATUS[code]
-    content = body(status, code, detail)
+    content = body(status, code, detail, more)
     headers = [
         (b"content-type", MEDIA_TYPE.encode()),
         (b"content-length", b"%d" % len(content)),
