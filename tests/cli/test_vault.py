@@ -93,6 +93,33 @@ def test_rotates_rewraps_and_counts(kept: Jeton) -> None:
     assert opened(kept, tokens) == NIRS
 
 
+def test_a_version_that_values_are_sealed_under_is_not_destroyed(kept: Jeton) -> None:
+    tokens = tokens_of(kept, NIRS)
+    assert "jeton vault rewrap kept" in kept("keys", "rotate").stderr
+    kept.edit('format = "digits"', 'format = "digits"\nkey_version = 2')
+    before = json.loads(kept.done("keys", "list", "--json"))
+    refused = kept("keys", "destroy", "1", "--yes")
+    assert refused.exit_code == 2
+    assert f"({len(NIRS)} of kept)" in refused.stderr
+    assert "`jeton vault rewrap kept`" in refused.stderr
+    assert json.loads(kept.done("keys", "list", "--json")) == before
+    kept.done("keys", "disable", "1")
+    assert "`jeton keys enable 1`, and then" in kept("keys", "destroy", "1", "--yes").stderr
+    kept.done("keys", "enable", "1")
+    kept.done("vault", "rewrap", "kept")
+    kept.done("keys", "destroy", "1", "--yes")
+    assert opened(kept, tokens) == NIRS
+
+
+def test_a_version_of_erased_values_may_be_destroyed(kept: Jeton) -> None:
+    tokens = tokens_of(kept, NIRS)
+    kept.done("keys", "rotate")
+    kept.edit('format = "digits"', 'format = "digits"\nkey_version = 2')
+    erase = ("vault", "erase", "kept", "-", "--by", "token", "--reason", "r")
+    kept.done(*erase, stdin="\n".join(tokens))
+    kept.done("keys", "destroy", "1", "--yes")
+
+
 def test_exports_and_imports(kept: Jeton, tmp_path: Path) -> None:
     tokens, file = tokens_of(kept, NIRS), tmp_path / "backup.jvx"
     kept.done("vault", "export", "kept", file)

@@ -79,8 +79,14 @@ def _row(name: str, one: Transformation) -> tuple[str, ...]:
         one.context or form.context,
         one.person,
         "yes" if form.recognisable else "no",
-        "in the token" if form.slots > 1 else f"pinned to {one.key_version}",
+        _key_version(one, form.slots),
     )
+
+
+def _key_version(one: Transformation, slots: int) -> str:
+    if one.method == "vaulted":
+        return "beside the value"
+    return "in the token" if slots > 1 else f"pinned to {one.key_version}"
 
 
 def _described(

@@ -63,8 +63,16 @@ class Keys:
         return [
             name
             for name, one in self.settings.transformations.items()
-            if one.key_version == version and format_of(one).slots < self.keyset.slots
+            if one.method == "fpe"
+            and one.key_version == version
+            and format_of(one).slots < self.keyset.slots
         ]
+
+    @property
+    def vaulted(self) -> list[str]:
+        """The transformations whose values are sealed in the store, each under some version."""
+        known = self.settings.transformations
+        return [name for name, one in known.items() if one.method == "vaulted"]
 
 
 @click.group(
@@ -139,6 +147,11 @@ def rotate(config: Path) -> None:
         f"Re-tokenise what is stored, then `jeton keys destroy {before}`: until then there is no "
         "next rotation."
     )
+    if opened.vaulted:
+        note(
+            f"Random tokens stay as they are: once the service has the new keys, "
+            f"{_rewraps(opened.vaulted)} seals what they stand for under version {new}."
+        )
     pinned = opened.pinning(before)
     if pinned:
         note(
@@ -152,7 +165,7 @@ def rotate(config: Path) -> None:
 @config_option
 def disable(version: int, config: Path) -> None:
     """Open no more tokens of a version, until it is enabled."""
-    _move(config, version, lambda keyset: keyset.disable(version))
+    _move(config, version, lambda opened: opened.keyset.disable(version))
     note(f"Version {version} is disabled: its tokens do not open. {AFTER}")
 
 
@@ -161,7 +174,7 @@ def disable(version: int, config: Path) -> None:
 @config_option
 def enable(version: int, config: Path) -> None:
     """Open the tokens of a disabled version again."""
-    _move(config, version, lambda keyset: keyset.enable(version))
+    _move(config, version, lambda opened: opened.keyset.enable(version))
     note(f"Version {version} is enabled: its tokens open again. {AFTER}")
 
 
@@ -172,12 +185,13 @@ def enable(version: int, config: Path) -> None:
 def destroy(version: int, config: Path, yes: bool) -> None:
     """Give up a version for good, and with it all its tokens.
 
-    Refused while a transformation is pinned to it. Copies of the keyset in backups still hold
-    the version: destroy those too.
+    Refused while a transformation is pinned to it, or the store has values that are sealed
+    under it. Copies of the keyset in backups still hold the version: destroy those too.
     """
 
-    def destroyed(keyset: Keyset) -> Keyset:
-        after = keyset.destroy(version)
+    def destroyed(opened: Keys) -> Keyset:
+        after = opened.keyset.destroy(version)
+        _refuse_sealed(opened, version)
         if not yes:
             _confirm(f"Tokens of version {version} will never open again, for anybody. Go on?")
         return after
@@ -233,7 +247,7 @@ def _naming(spec: str, text: str) -> str:
 def _move(
     config: Path,
     version: int,
-    change: Callable[[Keyset], Keyset],
+    change: Callable[[Keys], Keyset],
     *,
     pinned_refuse: bool = False,
 ) -> None:
@@ -244,9 +258,28 @@ def _move(
             f"key version {version} is pinned: all tokens of {', '.join(pinned)} are of it. "
             "Re-tokenise them under another key_version, or take them out of the configuration"
         )
-    opened.save(change(opened.keyset))
+    opened.save(change(opened))
     if pinned:
         note(f"All tokens of {', '.join(pinned)} are of version {version}.")
+
+
+def _refuse_sealed(opened: Keys, version: int) -> None:
+    """Raises SetUpError where the store has values that would never open again."""
+    sealed = stored.sealed_under(opened.settings, opened.keyset, version)
+    if sealed:
+        counts = ", ".join(f"{count:,} of {name}" for name, count in sealed.items())
+        enable = ""
+        if not opened.keyset.versions[version - 1].usable:
+            enable = f"`jeton keys enable {version}`, and then "
+        raise SetUpError(
+            f"values are sealed under key version {version} ({counts}) and would be lost: "
+            f"{enable}{_rewraps(list(sealed))} seals them under the primary version, then "
+            "destroy this one"
+        )
+
+
+def _rewraps(names: list[str]) -> str:
+    return " and ".join(f"`jeton vault rewrap {name}`" for name in names)
 
 
 def _confirm(question: str) -> None:
