@@ -5,7 +5,8 @@
 #   make check   lint, types, the house's import rule, unit tests; within 2 minutes
 #   make docs    the documentation, warnings are errors
 #   make bench   the figures of the README and docs, on this machine
-#   make long    `make test` with 10,000 examples a property, then `make bench`; by hand
+#   make long    `make test` with 10,000 examples a property, an hour of fuzzing, `make bench`;
+#                by hand
 #   make clean   take away what the others made
 
 SHELL := /bin/bash
@@ -43,6 +44,7 @@ bench: .venv/installed
 
 long: .venv/installed
 	$(PYTEST) --hypothesis-profile=long --timeout=3600
+	$(RUN) tests.fuzz all --seconds 300
 	$(RUN) tests.timing.credentials
 	$(RUN) benchmarks.soak
 	$(MAKE) bench
