@@ -9,13 +9,14 @@ cluster; on free ports, in folders of the test's own, ended by pid whatever happ
 Whole deployments are in `redis_deployments`; `tests/conftest.py` offers them as fixtures.
 """
 
+import asyncio
 import os
 import random
 import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ import redis
 
 from tests.support.components import need_program
 from vault.config import StoreSettings
+from vault.errors import Refusal
 
 START_SECONDS = 20.0
 CLIENT = "jeton"
@@ -189,3 +191,18 @@ def until(there: Callable[[], bool], what: str, seconds: float = START_SECONDS) 
         assert time.monotonic() - began < seconds, f"not within {seconds} s: {what}"
         time.sleep(0.01)
     return time.monotonic() - began
+
+
+async def eventually(there: Callable[[], bool], what: str) -> None:
+    """`until`, while the test's own loop goes on."""
+    await asyncio.to_thread(until, there, what)
+
+
+async def answers(call: Callable[[], Awaitable[Any]]) -> Any:
+    """What it answers once it is no longer refused: it has to come back by itself."""
+    async with asyncio.timeout(START_SECONDS):
+        while True:
+            try:
+                return await call()
+            except Refusal:
+                await asyncio.sleep(0.02)

@@ -7,10 +7,12 @@ of replicas and sentinels are switched off on one server.
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from redis.exceptions import ResponseError
 
 from tests.support.redis import (
     CLIENT,
@@ -103,6 +105,18 @@ class Replicated:
         port = int(self.sentinels[0].ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)[1])
         return next(server for server in self.servers if server.port == port)
 
+    def switch(self) -> None:
+        """A failover that an operator asks for, all servers well."""
+        old = self.primary
+
+        def begun() -> bool:
+            with suppress(ResponseError):  # no replica is known to be well yet
+                return bool(self.sentinels[0].ask("SENTINEL FAILOVER", SERVICE))
+            return False
+
+        until(begun, "a failover begins")
+        until(lambda: self.primary is not old, "another primary")
+
     def await_whole(self) -> None:
         """Until every server is there, replicates, and is known to every sentinel."""
         until(self._whole, "all servers replicate")
@@ -118,7 +132,12 @@ class Replicated:
         [primary] = [server.info() for server in self.servers if server.port in views]
         return (
             primary["role"] == "master"
-            and primary["min_slaves_good_slaves"] == len(facts)
+            and sum(
+                isinstance(one, dict) and one.get("state") == "online" and one["lag"] <= 1
+                for name, one in primary.items()
+                if name.startswith("slave")
+            )
+            == len(facts)
             and all(one.get("master_link_status") == "up" for one in facts)
         )
 

@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 from vault.store.redis.address import Host
 from vault.store.redis.checks import Unsound, facts_of
 from vault.store.redis.node import Node
-from vault.store.redis.replies import words_of
+from vault.store.redis.replies import code_of, words_of
 from vault.store.redis.topology import Asker, Key, MakeNode, Searching
 
 INTERVAL = 5.0
@@ -60,7 +60,9 @@ class Cluster(Searching):
         latest, ranges = (False, -1), None
         for host, (facts, slots) in await self._asker.ask_all(sorted(self._known), commands):
             if isinstance(facts, ResponseError) or isinstance(slots, ResponseError):
-                self.trouble = words_of(facts if isinstance(facts, ResponseError) else slots)
+                error = facts if isinstance(facts, ResponseError) else slots
+                plain = code_of(error) == "ERR"
+                self.trouble = "it is not a node of a cluster" if plain else words_of(error)
                 continue
             told = facts_of(facts)
             seen = told.get("cluster_state") == "ok", int(told["cluster_current_epoch"])

@@ -164,9 +164,10 @@ class Delivery:
         """Raises Refusal unless as many as configured hold what the connection wrote and saw."""
         if isinstance(waited, ResponseError):
             raise Refusal("store_unavailable", words_of(waited), 1)
-        if waited < self._replicas:
-            node.failed(FEW)
-            raise Refusal("store_unavailable", FEW, 1)
+        trouble = waited if isinstance(waited, str) else FEW if waited < self._replicas else ""
+        if trouble:
+            node.failed(trouble)
+            raise Refusal("store_unavailable", trouble, 1)
 
 
 def _pipeline(part: Sequence[Pending]) -> tuple[list[Command], list[int]]:

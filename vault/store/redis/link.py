@@ -17,6 +17,7 @@ from vault.store.redis.address import Address, Host, parse
 from vault.store.redis.checks import Checks, Unsound
 from vault.store.redis.cluster import Cluster
 from vault.store.redis.delivery import Delivery, Pending
+from vault.store.redis.fence import Fence
 from vault.store.redis.node import Node
 from vault.store.redis.options import (
     StoreSettings,
@@ -150,11 +151,11 @@ class Link:
         asker = Asker(dialler, self._timeout)
         return Sentinel(address.hosts, address.service, asker, self._node)
 
-    def _node(self, host: Host) -> Node:
+    def _node(self, host: Host, fence: Fence | None = None) -> Node:
         def missed() -> None:
             self._topology.suspect()
 
-        return Node(host, self._dialler, self._checks, self._timeout, self._changed, missed)
+        return Node(host, self._dialler, self._checks, self._timeout, self._changed, missed, fence)
 
     def _changed(self, away: bool) -> None:
         self._tell("store_away" if away else "store_back", {})

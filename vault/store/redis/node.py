@@ -14,8 +14,9 @@ from typing import Any
 from vault.errors import Refusal
 from vault.store.redis.address import Host
 from vault.store.redis.breaker import Breaker
-from vault.store.redis.checks import Checks, Unsound
-from vault.store.redis.replies import LATE
+from vault.store.redis.checks import Checks, Unsound, facts_of
+from vault.store.redis.fence import ASK, Fence
+from vault.store.redis.replies import LATE, SILENT
 from vault.store.redis.wire import Broken, Command, Dialler, Unreachable, Wire
 
 LANES = 4
@@ -49,8 +50,10 @@ class Node:
         timeout: float,
         changed: Callable[[bool], None],
         missed: Callable[[], None],
+        fence: Fence | None = None,
     ) -> None:
         self.host = host
+        self._fence = fence
         self.breaker = Breaker(self.probe, changed)
         self._dialler = dialler
         self._checks = checks
@@ -64,7 +67,8 @@ class Node:
     async def exchange(
         self, commands: Sequence[Command], replicas: int, deadline: float
     ) -> tuple[list[Any], Any]:
-        """The replies to the commands, and that to `WAIT` where there are `replicas`.
+        """The replies to the commands, and that to `WAIT` where there are `replicas`: how many
+        hold it, or why that means nothing, in words or as an error.
 
         Raises Unreachable or Unsound (nothing was sent), Broken, and Refusal when too many
         wait already. Whoever is cancelled before its turn was not sent.
@@ -89,7 +93,7 @@ class Node:
             raise Refusal("store_unavailable", str(error), 1) from None
         except TimeoutError:
             self._missed()
-            raise Refusal("store_unavailable", "it does not answer", 1) from None
+            raise Refusal("store_unavailable", SILENT, 1) from None
         except Unsound:
             self._missed()
             raise
@@ -140,8 +144,9 @@ class Node:
             writes = [asked for asked in batch if asked.replicas]
             if writes:
                 left = deadline - asyncio.get_running_loop().time()
-                # Less than is left, so that its answer comes in time; 0 would be for ever.
-                commands.append(("WAIT", writes[0].replicas, max(1, int(left * 900))))
+                commands.append(("WAIT", writes[0].replicas, _patience(left)))
+                if self._fence is not None:
+                    commands.append(ASK)
             await wire.send(commands)
             held = []
             for asked in batch:
@@ -150,12 +155,20 @@ class Node:
                     held.append((asked, replies))
                 elif not asked.answer.done():
                     asked.answer.set_result((replies, None))
-            waited = await wire.receive(1) if writes else [None]
+            waited = await self._waited(wire) if writes else None
             for asked, replies in held:
                 if not asked.answer.done():
-                    asked.answer.set_result((replies, waited[0]))
+                    asked.answer.set_result((replies, waited))
         finally:
             await self._give(wire, looked)
+
+    async def _waited(self, wire: Wire) -> Any:
+        """How many replicas hold it, or in words why that means nothing."""
+        if self._fence is None:
+            return (await wire.receive(1))[0]
+        waited, facts = await wire.receive(2)
+        trouble = self._fence.trouble(facts_of(facts)) if isinstance(facts, bytes) else facts
+        return trouble or waited
 
     async def _take(self) -> tuple[Wire, float]:
         while self._idle:
@@ -179,6 +192,12 @@ class Node:
             self._idle.append((wire, looked))
         else:
             await wire.close()
+
+
+def _patience(left: float) -> int:
+    """Milliseconds for `WAIT`, of the seconds that are left: Redis looks at its clock only every
+    tenth of a second, and its answer has to come in time. 0 would be for ever."""
+    return max(1, int(1000 * (left - min(0.12, left / 2))))
 
 
 def _fail(batch: Sequence[_Asked], error: Exception) -> None:

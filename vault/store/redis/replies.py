@@ -9,6 +9,11 @@ TRANSIENT = frozenset({"TRYAGAIN", "CLUSTERDOWN", "READONLY", "NOREPLICAS", "MAS
 
 FEW = "too few replicas hold the write: a failover could lose it, so it does not count"
 LOST = "the connection broke: whether the call was carried out is not known"
+SILENT = "it does not answer; is it rediss:// on one side only?"
+CLOSES = (
+    "it closes the connection; is it rediss:// on one side only, or does it ask for a client "
+    "certificate (store.tls_certificate)?"
+)
 LATE = "the store did not answer within store.timeout"
 
 _WORDS = {

@@ -4,16 +4,18 @@ A sentinel that was cut off goes on naming the old primary, so the failover's nu
 not who answers first; and what was once known is not unlearned.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from time import monotonic
 from typing import Any
 
 from redis.exceptions import ResponseError
 
 from vault.store.redis.address import Host
 from vault.store.redis.checks import Unsound
+from vault.store.redis.fence import Fence
 from vault.store.redis.node import Node
 from vault.store.redis.replies import words_of
-from vault.store.redis.topology import Asker, Key, MakeNode, Searching
+from vault.store.redis.topology import Asker, Key, Searching
 
 INTERVAL = 1.0
 """Seconds: for so long a primary may be taken for one that is none any more."""
@@ -21,7 +23,11 @@ INTERVAL = 1.0
 
 class Sentinel(Searching):
     def __init__(
-        self, sentinels: Sequence[Host], service: str, asker: Asker, make: MakeNode
+        self,
+        sentinels: Sequence[Host],
+        service: str,
+        asker: Asker,
+        make: Callable[[Host, Fence], Node],
     ) -> None:
         super().__init__(asker, INTERVAL)
         self._sentinels = sentinels
@@ -29,6 +35,7 @@ class Sentinel(Searching):
         self._make = make
         self._node: Node | None = None
         self._failovers = -1
+        self._heard: float | None = None
 
     async def start(self) -> None:
         await self.search()
@@ -51,13 +58,17 @@ class Sentinel(Searching):
             ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._service),
             ("SENTINEL", "MASTER", self._service),
         ]
+        began, heard = monotonic(), 0
         for _, (address, facts) in await self._asker.ask_all(self._sentinels, commands):
             if isinstance(address, ResponseError):
                 self.trouble = words_of(address)
             elif address is None or isinstance(facts, ResponseError):
                 self.trouble = "it does not know the service that store.url names"
             else:
+                heard += 1
                 self._follow((address[0].decode(), int(address[1])), _failovers(facts))
+
+        self._heard = began if heard > len(self._sentinels) // 2 else None
 
     def _follow(self, host: Host, failovers: int) -> None:
         if failovers < self._failovers:
@@ -65,7 +76,7 @@ class Sentinel(Searching):
         self._failovers = failovers
         before = self._node
         if before is None or before.host != host:
-            self._node = self._make(host)
+            self._node = self._make(host, Fence(lambda: self._heard))
             if before is not None:
                 self.end(before)
 

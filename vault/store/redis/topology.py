@@ -11,6 +11,7 @@ from typing import Any
 
 from vault.store.redis.address import Host
 from vault.store.redis.node import Node
+from vault.store.redis.replies import SILENT
 from vault.store.redis.wire import Broken, Command, Dialler, Unreachable, Wire
 
 MakeNode = Callable[[Host], Node]
@@ -103,7 +104,7 @@ class Asker:
                     wire = await self._dialler.dial(*host)
                 answer = await wire.exchange(commands)
         except (Unreachable, Broken, TimeoutError) as error:
-            self.trouble = str(error) or "it does not answer"
+            self.trouble = str(error) or SILENT
             if wire is not None:
                 await wire.close()
             return None

@@ -12,6 +12,8 @@ import hiredis
 from redis.asyncio.connection import Connection, SSLConnection
 from redis.exceptions import RedisError, ResponseError
 
+from vault.store.redis.replies import CLOSES, SILENT
+
 Command = Sequence[str | bytes | int]
 
 
@@ -44,7 +46,7 @@ class Wire:
         try:
             await self._connection.send_packed_command(packed, check_health=False)
         except (RedisError, OSError, EOFError) as error:
-            raise Broken(type(error).__name__) from None
+            raise Broken(_why(error)) from None
 
     async def receive(self, count: int) -> list[Any]:
         """The next replies in order; a server's error is one too, as an instance.
@@ -59,7 +61,7 @@ class Wire:
                 except ResponseError as error:
                     replies.append(error)
         except (RedisError, OSError, EOFError) as error:
-            raise Broken(type(error).__name__) from None
+            raise Broken(_why(error)) from None
         self._due -= count
         return replies
 
@@ -122,17 +124,20 @@ def _why(error: Exception) -> str:
 
 
 _SIGNS = {
-    "timeout": "it does not answer",
+    "timeout": SILENT,
     "refused": "the connection is refused",
     "connect call failed": "the connection is refused",
-    "certificate required": "it asks for a client certificate: store.tls_certificate",
+    "authentication required": "it asks for a user and its password: store.password",
+    "certificate_required": CLOSES,
     "certificate": "its certificate is not one that store.tls_ca vouches for",
-    "ssl": "TLS fails: is it rediss:// on one side only?",
+    "ssl": "TLS fails; is it rediss:// on one side only?",
     "wrongpass": "it refuses the user's name or password",
     "invalid username-password": "it refuses the user's name or password",
     "authentication": "it refuses the user's name or password",
     "loading": "it is still reading its files",
-    "connection closed by server": "it closes the connection: is it rediss:// on one side only?",
+    "closed by server": CLOSES,
+    "reset by peer": CLOSES,
+    "broken pipe": CLOSES,
     "name or service": "its name cannot be resolved",
     "max number of clients": "it has no room for another client",
 }

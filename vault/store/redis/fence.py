@@ -1,0 +1,55 @@
+"""Is this still the primary, when Sentinel can make another one of its replicas?
+
+Sentinel takes no leave of the old primary. Between the moment when one replica is promoted and
+the one when the others are told, the old primary goes on with those, and `WAIT` is content:
+then all of that is thrown away. (Seen with `SENTINEL FAILOVER`: a write that one of two
+replicas held was gone.) But the promoted one has left, so whoever writes can see that one is
+missing. Then nothing counts until it is known why: some sentinel tells of a failover, or most
+of them, asked afterwards, tell of none.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from time import monotonic
+
+GRACE = 3.0
+"""Seconds until all sentinels know of a failover: the one that leads it looks every second and
+tells the others at once."""
+SILENT = 2
+"""Seconds without a sign of life after which a replica counts as missing."""
+
+ASK = ("INFO", "replication")
+MISSING = (
+    "a replica has left and may be about to become the primary: nothing counts until it is known"
+)
+ALONE = "a replica has left, and too few sentinels answer to know whether it became the primary"
+
+_REPLICA = re.compile(r"ip=([^,]*),port=(\d+),state=online,.*lag=(\d+)")
+
+
+class Fence:
+    """Of one primary. `certain`: since when, by `monotonic`, most sentinels have been heard to
+    name no other one; None where they are not heard."""
+
+    def __init__(self, certain: Callable[[], float | None]) -> None:
+        self._certain = certain
+        self._seen: dict[tuple[str, str], float] = {}
+
+    def trouble(self, facts: Mapping[str, str]) -> str:
+        """Why what was written does not count, by `ASK`'s facts from after it; empty if it does."""
+        now = monotonic()
+        for name, text in facts.items():
+            if name.startswith("slave") and (found := _REPLICA.match(text)):
+                address, port, lag = found.groups()
+                if int(lag) <= SILENT:
+                    self._seen[address, port] = now
+        for replica, last in list(self._seen.items()):
+            if last == now:
+                continue
+            if now - last < GRACE:
+                return MISSING
+            asked = self._certain()
+            if asked is None or asked < last + GRACE:
+                return ALONE
+            del self._seen[replica]
+        return ""
