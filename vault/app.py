@@ -265,7 +265,7 @@ def _tell_names_of(settings: Settings, metrics: Metrics) -> None:
     metrics.know(settings.transformations, settings.clients)
 
 
-def _host_of(settings: Settings) -> str:
+def record_host(settings: Settings) -> str:
     """What this machine's chains are named by; nothing where no other machine has any."""
     if not is_redis(settings.store.url):
         return ""
@@ -295,7 +295,7 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
             stack.push_async_callback(tokens.close)
         tell = LedgerListener(metrics, settings.audit.alarm_bytes)
         ledger = await open_ledger(
-            replace(settings.audit, host=_host_of(settings)),
+            replace(settings.audit, host=record_host(settings)),
             store,
             rules.keyset.derive_root("audit").reveal(KeyAccess()),
             generation=rules.keyset.generation,

@@ -1,5 +1,6 @@
 """What verification can say: where the record is not what it was, and what is wrong there."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -70,3 +71,17 @@ class Report:
             self.findings.append(finding)
         else:
             self.more += 1
+
+
+def merged(reports: Iterable[Report]) -> Report:
+    """Of several machines' records, whose chains have different names."""
+    whole = Report()
+    for report in reports:
+        for finding in report.findings:
+            whole.add(finding)
+        whole.more += report.more
+        whole.tails |= report.tails
+        whole.unsealed |= report.unsealed
+        whole.entries += report.entries
+        whole.checkpoints += report.checkpoints
+    return whole

@@ -3,6 +3,7 @@ machines, each with a record of its own, share a store and its marks."""
 
 import re
 import socket
+from collections.abc import Container, Iterable
 
 HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 """Names of machines as they stand in chains, files and receipts."""
@@ -21,6 +22,11 @@ def prefix_of(host: str) -> str:
 
 def host_of(writer: str) -> str:
     return writer.rpartition("-")[0]
+
+
+def ours(writers: Iterable[str], host: str, present: Container[str]) -> set[str]:
+    """Those whose chains belong to a host's record: they are in its folder, or should be."""
+    return {writer for writer in writers if writer in present or host_of(writer) == host}
 
 
 def in_order(writer: str) -> tuple[str, int]:

@@ -10,15 +10,16 @@ from pathlib import Path
 import click
 import msgspec
 
-from vault.app import Rules, open_vault
+from vault.app import Rules, open_vault, record_host
 from vault.audit.checkpoint import load_public_key
 from vault.audit.entry import Receipt
-from vault.audit.findings import Report
+from vault.audit.findings import Report, merged
 from vault.audit.group import Tail
 from vault.audit.reading import Selection, entries, write_csv, write_jsonl
 from vault.audit.verify import verify as verify_record
 from vault.cli import stored
 from vault.cli.failure import Wrong
+from vault.cli.folders import of_each, of_one
 from vault.cli.group import Group, examples
 from vault.cli.options import config_option, json_option, moment
 from vault.cli.screen import note, print_json
@@ -80,12 +81,21 @@ def audit() -> None:
     metavar="FILE",
     help="The checkpoints' public key, kept elsewhere; else the keyset says it.",
 )
+@click.option(
+    "--folder",
+    "folders",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    multiple=True,
+    metavar="DIR",
+    help="The records of all machines that share a store, instead of this machine's own.",
+)
 @json_option
 def verify(
     config: Path,
     checkpoints: Sequence[Path],
     receipts: Sequence[Receipt],
     public_key: Path | None,
+    folders: Sequence[Path],
     as_json: bool,
 ) -> int:
     """Find every place where the record was changed.
@@ -97,7 +107,7 @@ def verify(
     settings = load(config, os.environ)
     key = load_public_key(public_key) if public_key else Rules(settings).record_key()
     elsewhere = [line for file in checkpoints for line in file.read_bytes().splitlines(True)]
-    if not settings.audit.folder.is_dir():
+    if not folders and not settings.audit.folder.is_dir():
         raise SetUpError(f"there is no record at {settings.audit.folder}")
     state = stored.state(settings)
     if state is None:
@@ -106,18 +116,26 @@ def verify(
         note(f"Reveals are stopped ({state.halted}): see `jeton audit accept`.")
     known = {} if state is None else state.marks
     marks = {writer: Tail(mark.durable, mark.digest) for writer, mark in known.items()}
-    report = verify_record(
-        settings.audit.folder,
-        key,
-        checkpoints_elsewhere=elsewhere,
-        receipts=receipts,
-        marks=marks,
-    )
-    if as_json:
-        print_json(_described(report))
+    if folders:
+        records = of_each(folders, marks, receipts, elsewhere)
     else:
-        _show(report)
-    return 0 if report.clean else 1
+        host = record_host(settings)
+        records = [of_one(settings.audit.folder, host, marks, receipts, elsewhere)]
+    reports = [
+        verify_record(
+            each.folder,
+            key,
+            checkpoints_elsewhere=each.checkpoints,
+            receipts=each.receipts,
+            marks=each.marks,
+        )
+        for each in records
+    ]
+    if as_json:
+        print_json(_described(merged(reports)))
+    else:
+        _show(merged(reports))
+    return 0 if all(report.clean for report in reports) else 1
 
 
 def _described(report: Report) -> dict[str, object]:

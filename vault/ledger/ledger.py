@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from vault.audit.checkpoint import Checkpoints
 from vault.audit.entry import Detail, Disclosure, Event, Receipt
 from vault.audit.group import Tail
+from vault.audit.names import ours
 from vault.audit.segment import chains
 from vault.audit.writer import DamagedError, RecordWriter
 from vault.config import Audit
@@ -16,7 +17,7 @@ from vault.ledger.committer import Committer, Tell, tell_nobody
 from vault.ledger.lease import Leases
 from vault.ledger.locks import Locks
 from vault.ledger.maintenance import Maintenance, Parts
-from vault.ledger.replay import ChargeOf, ours
+from vault.ledger.replay import ChargeOf
 from vault.store.base import Charge, Mark, Store
 
 

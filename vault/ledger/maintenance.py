@@ -15,6 +15,7 @@ from vault.audit.checkpoint import Checkpoints
 from vault.audit.entry import Detail, Event, seconds
 from vault.audit.group import Tail
 from vault.audit.locking import FileLock
+from vault.audit.names import ours
 from vault.audit.retention import Expired, close_stale, drop, expired
 from vault.audit.segment import chains, last_time, segments
 from vault.audit.writer import RecordWriter
@@ -24,7 +25,7 @@ from vault.ledger.aggregates import Aggregates
 from vault.ledger.committer import Committer, Tell
 from vault.ledger.lease import Leases
 from vault.ledger.locks import Locks
-from vault.ledger.replay import CRASH_SECONDS, Chain, ChargeOf, ours, replay, replay_locks
+from vault.ledger.replay import CRASH_SECONDS, Chain, ChargeOf, replay, replay_locks
 from vault.store.base import Mark, Store
 
 TICK_SECONDS = 1.0

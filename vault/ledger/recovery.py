@@ -17,6 +17,7 @@ import msgspec
 from vault.audit.checkpoint import Checkpoint, Checkpoints, boot_id
 from vault.audit.entry import Event, seconds
 from vault.audit.locking import FileLock
+from vault.audit.names import ours
 from vault.audit.reading import tail_at
 from vault.audit.segment import chains
 from vault.audit.trouble import words_of
@@ -25,7 +26,7 @@ from vault.config import Audit
 from vault.errors import SetUpError
 from vault.ledger.committer import Tell, tell_nobody
 from vault.ledger.ledger import Ledger
-from vault.ledger.replay import CRASH_SECONDS, Chain, ChargeOf, ours, replay, replay_locks
+from vault.ledger.replay import CRASH_SECONDS, Chain, ChargeOf, replay, replay_locks
 from vault.store.base import Mark, State, Store
 
 

@@ -1,14 +1,13 @@
 """Counts again what the store has lost: the record is the write-ahead log of the counters."""
 
 import asyncio
-from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from vault.audit.entry import DISCLOSURE, EVENT, Detail, Disclosure, Event, seconds
 from vault.audit.group import Tail
-from vault.audit.names import host_of
 from vault.audit.reading import read_chain
 from vault.config import DAY
 from vault.store.base import Charge, Mark, Replay, Store
@@ -21,11 +20,6 @@ CRASH_SECONDS = 600
 ChargeOf = Callable[[Disclosure], Charge | None]
 """What a recorded disclosure cost, by the configuration of today; None: nothing any more
 (the client is gone). Without a request id: the charge is counted, not deduplicated."""
-
-
-def ours(writers: Iterable[str], host: str, present: Container[str]) -> set[str]:
-    """Those whose chains belong to this record: they are in its folder, or should be."""
-    return {writer for writer in writers if writer in present or host_of(writer) == host}
 
 
 @dataclass(slots=True)
