@@ -5,14 +5,15 @@
 #   make check   lint, types, the house's import rule, unit tests; within 2 minutes
 #   make docs    the documentation, warnings are errors
 #   make bench   the figures of the README and docs, on this machine
-#   make long    `make test` with 10,000 examples a property, an hour of fuzzing, `make bench`;
-#                by hand
+#   make mutants changes access, ledger and crypto in each small way: does a test notice?
+#   make long    `make test` with 10,000 examples a property, an hour of fuzzing, `make mutants`,
+#                `make bench`; by hand
 #   make clean   take away what the others made
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := test
-.PHONY: demo test check docs bench long wheels clean
+.PHONY: demo test check docs bench mutants long wheels clean
 
 # The first Python that is new enough; `make PYTHON=...` picks another.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -42,9 +43,13 @@ bench: .venv/installed
 	$(RUN) benchmarks.engine
 	$(RUN) benchmarks.http
 
+mutants: .venv/installed
+	$(RUN) tests.mutants
+
 long: .venv/installed
 	$(PYTEST) --hypothesis-profile=long --timeout=3600
 	$(RUN) tests.fuzz all --seconds 300
+	$(MAKE) mutants
 	$(RUN) tests.timing.credentials
 	$(RUN) benchmarks.soak
 	$(MAKE) bench
@@ -55,7 +60,7 @@ wheels: .venv/installed
 
 clean:
 	rm -rf .venv dist build htmlcov docs/_build .coverage* .mypy_cache .ruff_cache .pytest_cache
-	rm -rf .hypothesis .import_linter_cache
+	rm -rf .hypothesis .import_linter_cache mutants mutants.log
 
 # Installed anew when what is asked for changes, or the clone moved; otherwise no network.
 ifneq ($(shell cat .venv/installed 2>/dev/null),$(CURDIR))
