@@ -26,6 +26,8 @@ demo: .venv/installed
 	@.venv/bin/jeton demo
 
 test: .venv/installed
+	@for program in redis-server redis-sentinel; do command -v $$program >/dev/null || \
+		bash .ci/components $$program || echo "tests with $$program are skipped" >&2; done
 	$(PYTEST)
 
 check: .venv/installed
