@@ -13,9 +13,9 @@ A batch is one pipeline a node. `docs/vaulted.md` says why this layout, and what
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
-from typing import Any, TypeVar
+from typing import Any
 
 from vault.errors import Refusal
 from vault.store.redis.link import Link, Script
@@ -28,19 +28,17 @@ PIECE = 10_000
 """Items of one call that are sent at once."""
 SCRIPT_ITEMS = 256
 """Items of one script: Redis does nothing else meanwhile."""
+SCRIPT_FROM = 64
+"""Fewer reads are sent one by one, which a Cluster answers even while it moves their slot."""
 LOOK_SECONDS = 0.1
 """How often a server is asked whether its append-only file is written anew."""
 
-_CHANGE, _SCAN = (
+_CHANGE, _FIND, _SCAN = (
     Script(files(__package__).joinpath(name).read_text("ascii"))
-    for name in ("tokens.lua", "scan.lua")
+    for name in ("tokens.lua", "find.lua", "scan.lua")
 )
 _AGAIN, _FULL = 2, 2
 """What the script answers; see there."""
-
-T = TypeVar("T")
-Said = tuple[Sequence[bytes], Sequence[bytes]]
-"""Keys and arguments of one item."""
 
 
 class RedisTokens:
@@ -51,30 +49,30 @@ class RedisTokens:
         self._replicated = int(replicas > 0)
 
     async def create(self, space: str, entries: Sequence[Entry], most: int) -> list[bytes | None]:
-        def say(entry: Entry) -> Said:
-            keys = _token_key(space, entry.token), _index_key(space, entry.index)
-            return keys, (entry.token + entry.index + entry.sealed,)
-
         tokens = [entry.token for entry in entries]
-        answers = await self._change("create", space, tokens, entries, say, most)
+        keys = zip(
+            _keys(space, b"t", tokens),
+            _keys(space, b"i", [entry.index for entry in entries]),
+            strict=True,
+        )
+        said = [(entry.token + entry.index + entry.sealed,) for entry in entries]
+        answers = await self._change("create", space, tokens, list(keys), said, most)
         return [_created(token, answer) for token, answer in zip(tokens, answers, strict=True)]
 
     async def find(self, space: str, tokens: Sequence[bytes]) -> list[Entry | None]:
-        records = await self._ask([("HGET", _token_key(space, one), one) for one in tokens])
+        records = await self._read(space, b"t", tokens)
         return [
             _entry(token, record) if record else None
             for token, record in zip(tokens, records, strict=True)
         ]
 
     async def find_index(self, space: str, indexes: Sequence[bytes]) -> list[bytes | None]:
-        return await self._ask([("HGET", _index_key(space, one), one) for one in indexes])
+        return await self._read(space, b"i", indexes)
 
     async def replace(self, space: str, changes: Sequence[Change]) -> list[bool]:
-        def say(change: Change) -> Said:
-            return (_token_key(space, change[0]),), change
-
         tokens = [token for token, _, _ in changes]
-        answers = await self._change("replace", space, tokens, changes, say)
+        keys = [(key,) for key in _keys(space, b"t", tokens)]
+        answers = await self._change("replace", space, tokens, keys, changes)
         return [answer == 1 for answer in answers]
 
     async def erase(self, space: str, tokens: Sequence[bytes]) -> list[bool]:
@@ -104,7 +102,7 @@ class RedisTokens:
         return await self._buckets(space, b"i", after, most)
 
     async def count(self, space: str) -> int:
-        counts = await self._ask(
+        counts = await self._link.ask(
             [
                 ("HMGET", _counts(space, partition), "taken", "erased")
                 for partition in range(PARTITIONS)
@@ -125,43 +123,52 @@ class RedisTokens:
         await self._link.close()
 
     async def _erase(self, space: str, asked: Sequence[tuple[bytes, bytes]]) -> list[Any]:
-        def say(pair: tuple[bytes, bytes]) -> Said:
-            token, index = pair
-            return (_token_key(space, token), _index_key(space, index or token)), pair
-
-        return await self._change("erase", space, [token for token, _ in asked], asked, say)
+        tokens = [token for token, _ in asked]
+        indexes = [index or token for token, index in asked]
+        keys = zip(_keys(space, b"t", tokens), _keys(space, b"i", indexes), strict=True)
+        return await self._change("erase", space, tokens, list(keys), asked)
 
     async def _change(
         self,
         change: str,
         space: str,
         tokens: Sequence[bytes],
-        items: Sequence[T],
-        say: Callable[[T], Said],
+        keys: Sequence[tuple[bytes, ...]],
+        said: Sequence[tuple[bytes, ...]],
         *head: int,
     ) -> list[Any]:
-        """The script's answer for each item, which `say` puts into keys and arguments."""
-        answers: list[Any] = [None] * len(items)
+        """The script's answer for each token, with its keys and what is said of it."""
+        answers: list[Any] = [None] * len(tokens)
         for groups in _grouped(tokens):
             calls = []
             for group in groups:
-                keys = [_counts(space, partition_of(tokens[group[0]]))]
-                args: list[Any] = [change, len(tokens[group[0]]), self._replicated, *head]
-                for place in group:
-                    more, said = say(items[place])
-                    keys += more
-                    args += said
-                calls.append((keys, args))
+                first = tokens[group[0]]
+                counts = _counts(space, partition_of(first))
+                args: list[Any] = [change, len(first), self._replicated, *head]
+                calls.append(
+                    (
+                        [counts, *(key for place in group for key in keys[place])],
+                        [*args, *(arg for place in group for arg in said[place])],
+                    )
+                )
             told = await self._link.run_many(_CHANGE, calls, writes=True)
-            for group, some in zip(groups, told, strict=True):
-                for place, answer in zip(group, some, strict=True):
-                    answers[place] = answer
+            _sort_in(answers, groups, told)
         return answers
 
-    async def _ask(self, commands: Sequence[tuple[Any, ...]]) -> list[Any]:
-        answers: list[Any] = []
-        for start in range(0, len(commands), PIECE):
-            answers += await self._link.ask(commands[start : start + PIECE])
+    async def _read(self, space: str, direction: bytes, places: Sequence[bytes]) -> list[Any]:
+        """What stands at each place, or None."""
+        keys = _keys(space, direction, places)
+        if len(places) < SCRIPT_FROM:
+            pairs = zip(keys, places, strict=True)
+            return await self._link.ask([("HGET", key, place) for key, place in pairs])
+        answers: list[Any] = [None] * len(places)
+        for groups in _grouped(places):
+            calls = [
+                ([keys[number] for number in group], [places[number] for number in group])
+                for group in groups
+            ]
+            told = await self._link.run_many(_FIND, calls, writes=False)
+            _sort_in(answers, groups, told)
         return answers
 
     async def _buckets(
@@ -178,10 +185,18 @@ class RedisTokens:
         if not taken:
             return [], _next(start - first + BUCKETS)
         last = min(BUCKETS, first + 2 * BUCKETS * most // max(1, int(taken)) + 1)
-        keys = [_key(space, direction, partition, bucket) for bucket in range(first, last)]
+        at = b"jt{%d}%b:%b" % (partition, space.encode(), direction)
+        keys = [b"%b%x" % (at, bucket) for bucket in range(first, last)]
         wanted, *flat = await self._link.run(_SCAN, keys, [most], writes=False)
         fields = list(zip(flat[::2], flat[1::2], strict=True))
         return fields, _next(start + wanted)
+
+
+def _sort_in(answers: list[Any], groups: list[list[int]], told: list[list[Any]]) -> None:
+    """Put what each group was told to its places."""
+    for group, some in zip(groups, told, strict=True):
+        for place, answer in zip(group, some, strict=True):
+            answers[place] = answer
 
 
 def _created(token: bytes, answer: bytes | int) -> bytes | None:
@@ -227,19 +242,9 @@ def _counts(space: str, partition: int) -> bytes:
     return b"jt{%d}%b:n" % (partition, space.encode())
 
 
-def _token_key(space: str, token: bytes) -> bytes:
-    return _bucket_of(space, b"t", token)
-
-
-def _index_key(space: str, index: bytes) -> bytes:
-    return _bucket_of(space, b"i", index)
-
-
-def _bucket_of(space: str, direction: bytes, place: bytes) -> bytes:
-    """Its last six bits are the partition, those above them the bucket."""
-    bits = int.from_bytes(place[-3:])
-    return _key(space, direction, bits % PARTITIONS, bits // PARTITIONS % BUCKETS)
-
-
-def _key(space: str, direction: bytes, partition: int, bucket: int) -> bytes:
-    return b"jt{%d}%b:%b%x" % (partition, space.encode(), direction, bucket)
+def _keys(space: str, direction: bytes, places: Sequence[bytes]) -> list[bytes]:
+    """Of the buckets that places lie in: their last six bits are the partition, those above
+    them the bucket."""
+    at = b"%b:%b" % (space.encode(), direction)
+    bits = [int.from_bytes(place[-3:]) for place in places]
+    return [b"jt{%d}%b%x" % (n % PARTITIONS, at, n // PARTITIONS % BUCKETS) for n in bits]
