@@ -1,26 +1,35 @@
-"""What the ledger's transaction costs: groups of single reveals on the embedded store.
+"""What the ledger's transaction costs: groups of single reveals, on SQLite and on Redis.
 
     python -m benchmarks.store_commit [--groups 2000] [--size 64] [--scopes 1] [--persons 2000]
+                                      [--redis redis://127.0.0.1:6379]
 
 Each charge has one item and one person, under four limits (reveal and match, hour and day)
 and people.day. Persons are drawn from `--persons` different ones, as many as a client's limit
 lets it see a day; 0: each is new. Prints, without and with request ids, the median and the
 99th percentile of a group in milliseconds, and beside them the `floor`: what SQLite itself
-takes to note the same persons.
+takes to note the same persons. With ``--redis`` (an empty one: nothing is taken out afterwards)
+the same on Redis, and beside it what `redis-benchmark` says of `ZADD`s in pipelines of as many as
+a group has charges. (A group is one script call, with a `ZMSCORE` and a `ZADD` for its persons,
+and a `GET` and a `SET` a window.)
 """
 
 import argparse
 import asyncio
+import csv
 import os
 import random
 import sqlite3
 import statistics
+import subprocess
 import tempfile
 import time
 import uuid
 from collections.abc import Callable, Coroutine
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from vault.config import StoreSettings
+from vault.store import Store, open_store
 from vault.store.base import Charge, Limit, Mark
 from vault.store.sqlite import SqliteStore
 
@@ -63,7 +72,10 @@ def groups(
 
 
 async def commit_all(folder: Path, work: list[list[Charge]]) -> list[float]:
-    store = SqliteStore.open(folder / "jeton.db")
+    return await commit_to(SqliteStore.open(folder / "jeton.db"), work)
+
+
+async def commit_to(store: Store, work: list[list[Charge]]) -> list[float]:
     times = []
     for number, group in enumerate(work):
         mark = Mark("w0", number * len(group), "0" * 64)
@@ -72,6 +84,31 @@ async def commit_all(folder: Path, work: list[list[Charge]]) -> list[float]:
         times.append(time.perf_counter() - began)
     await store.close()
     return times
+
+
+def redis_floor(url: str, size: int, count: int) -> None:
+    where = urlsplit(url)
+    command = [
+        "redis-benchmark",
+        "-h",
+        where.hostname or "127.0.0.1",
+        "-p",
+        str(where.port or 6379),
+    ]
+    command += ["-c", "1", "-P", str(size), "-n", str(size * count), "-r", "2000", "--csv"]
+    command += ["ZADD", "floor", "1", "__rand_int__"]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    row = next(csv.DictReader(printed.splitlines()))
+    print(f"{'redis-benchmark':18}{'':33}{float(row['rps']):12,.0f} ZADDs/s")
+
+
+def on_redis(url: str) -> Callable[[Path, list[list[Charge]]], Coroutine[None, None, list[float]]]:
+    settings = StoreSettings(url, timeout=10.0, replicas=0, accept=("fsync-everysec",))
+
+    async def commit(folder: Path, work: list[list[Charge]]) -> list[float]:
+        return await commit_to(await open_store(settings, folder), work)
+
+    return commit
 
 
 async def insert_all(folder: Path, work: list[list[Charge]]) -> list[float]:
@@ -111,6 +148,7 @@ def main() -> None:
     asked.add_argument("--size", type=int, default=64)
     asked.add_argument("--scopes", type=int, default=1)
     asked.add_argument("--persons", type=int, default=2000)
+    asked.add_argument("--redis", metavar="URL")
     given = asked.parse_args()
     shape = (given.groups, given.size, given.scopes, given.persons)
     plain, with_ids = groups(*shape, with_ids=False), groups(*shape, with_ids=True)
@@ -118,6 +156,10 @@ def main() -> None:
         report("floor", insert_all, plain)
         report("commit", commit_all, plain)
         report("commit, with ids", commit_all, with_ids)
+        if given.redis:
+            redis_floor(given.redis, given.size, given.groups)
+            report("Redis", on_redis(given.redis), plain)
+            report("Redis, with ids", on_redis(given.redis), with_ids)
 
 
 if __name__ == "__main__":

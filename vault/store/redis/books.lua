@@ -98,7 +98,9 @@ end
 -- People ----------------------------------------------------------------------------------------
 
 local function persons_of(charge)
+  if charge.persons then return charge.persons end
   local persons, first = {}, charge[4] - 1
+  charge.persons = persons
   for i = 1, first >= 0 and charge[5] or 0 do
     local at = (first + i - 1) * PERSON
     persons[i] = string.sub(ARGV[2], at + 1, at + PERSON)

@@ -8,6 +8,22 @@ local SETTLE_SECONDS, LIVE_SECONDS = 3, 5
 -- looked at), how many they are, request, fingerprint, principal, end user, at}; a set is a list of
 -- {limit, ceiling}; a request is the number of its key, or 0.
 
+-- Who is asked for in the whole group, each window in one go.
+local function look_up_all()
+  local asked_for = {}
+  for _, charge in ipairs(p.charges) do
+    local persons = persons_of(charge)
+    for _, bound in ipairs(#persons > 0 and p.sets[charge[2]] or {}) do
+      if #persons <= bound[2] then
+        local all = asked_for[bound[1]] or {}
+        for _, person in ipairs(persons) do all[#all + 1] = person end
+        asked_for[bound[1]] = all
+      end
+    end
+  end
+  for number, persons in pairs(asked_for) do look_up(window(number), persons) end
+end
+
 local function locked(charge)
   return any_lock and (call('HEXISTS', LOCKS, charge[8]) == 1
     or (charge[9] ~= '' and call('HEXISTS', LOCKS, charge[9]) == 1))
@@ -141,6 +157,7 @@ function calls.commit()
   local trouble = missing(mark[1], mark[4]) or unsettled()
   if trouble then return {trouble} end
   count_from(p.now)
+  look_up_all()
   local verdicts, admitted = {}, p.admitted
   for i, charge in ipairs(p.charges) do
     local verdict = decide(charge)
