@@ -14,6 +14,7 @@ from msgspec import inspect as shapes
 from vault import config, formats
 from vault.cli import main
 from vault.config import reading, settings
+from vault.store.redis.weaknesses import WEAKNESSES
 
 
 def write_tables(folder: Path) -> None:
@@ -24,6 +25,7 @@ def write_tables(folder: Path) -> None:
         "settings": "\n".join(settings_tables()),
         "environment": environment_table(),
         "limits": limits_table(),
+        "weaknesses": weaknesses_table(),
         "commands": "\n".join(commands(main, "jeton")),
     }
     for name, text in tables.items():
@@ -46,6 +48,11 @@ def _plain(text: str) -> str:
 def limits_table() -> str:
     rows = ((f"`{name}`", f"{most:,}") for name, most in config.DEFAULT_LIMITS.items())
     return _table(("limit", "as shipped"), rows)
+
+
+def weaknesses_table() -> str:
+    rows = ((f"`{one.name}`", one.loses, one.mend) for one in WEAKNESSES)
+    return _table(("`store.accept`", "what can be lost", "mend it with"), rows)
 
 
 def environment_table() -> str:

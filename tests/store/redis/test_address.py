@@ -1,5 +1,8 @@
 """URLs of Redis: what they say, and what is said of those that say nothing good."""
 
+import subprocess
+import sys
+
 import pytest
 
 from vault.errors import SetUpError
@@ -61,3 +64,9 @@ def test_a_password_in_a_url_is_refused_and_not_repeated() -> None:
 
 def test_other_stores_are_not_meant() -> None:
     assert not is_redis("sqlite:redis.db")
+
+
+def test_nobody_else_needs_redis_py() -> None:
+    """It is an extra: who keeps to SQLite need not have it."""
+    code = "import sys, vault.app, vault.cli; sys.exit('redis' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0
