@@ -53,6 +53,8 @@ long: .venv/installed
 	$(RUN) tests.fuzz all --seconds 300
 	$(MAKE) mutants
 	$(RUN) tests.timing.credentials
+	$(RUN) tests.abuse.flood
+	$(RUN) tests.abuse.slow
 	$(RUN) benchmarks.soak
 	$(MAKE) bench
 
