@@ -9,7 +9,7 @@ import pytest
 
 from vault.config import DAY, HOUR
 from vault.errors import Refusal
-from vault.ledger.lease import IDLE_SECONDS, Leases, bucket_end
+from vault.ledger.lease import IDLE_SECONDS, RETRY_SECONDS, Leases, bucket_end
 from vault.ledger.locks import Locks
 from vault.store.base import Charge, Lease, Limit
 from vault.store.sqlite import SqliteStore
@@ -234,13 +234,55 @@ async def test_with_the_store_away_only_what_is_leased_is_spent(
         clock.now += 0.001
     store.away = True
     in_hand = leases.in_hand(few)
+    assert leases.any_in_hand
     assert 1 < in_hand <= 100
     with pytest.raises(Refusal, match="store_unavailable"):
         await spend(leases, few, in_hand + 1)
     await spend(leases, few, in_hand - 1)
     clock.now += 60
+    assert not leases.any_in_hand
     with pytest.raises(Refusal, match="store_unavailable"):
         await leases.give_back_idle()
     store.away = False
     await leases.give_back_idle()
     assert 50 + in_hand - 1 + await spend_all(leases, few) == 12_800
+
+
+async def test_a_share_is_filled_up_beside_the_spending(
+    leases: Leases, store: Counted, clock: Clock
+) -> None:
+    """Nobody waits for a store that is slow, and one that is away is asked again in a while."""
+    wide = limits(1_000_000)
+    for _ in range(200):
+        await spend(leases, wide, 1)
+        clock.now += 0.001
+        await asyncio.sleep(0)
+    share = leases._shares[wide]
+    store.away, asked = True, store.asked
+    in_hand = share.left
+    for _ in range(in_hand - share.low + 10):
+        assert leases.spend_now(wide, 1)
+        await asyncio.sleep(0)
+    assert store.asked == asked + 1
+    store.away = False
+    clock.now += RETRY_SECONDS
+    before = share.left
+    assert leases.spend_now(wide, 1)
+    await share.filling
+    assert share.left > before
+
+
+async def test_a_clock_that_jumps_makes_no_share_last_longer(store: Counted) -> None:
+    wall, running = Clock(), Clock()
+    leases = Leases(store, Locks(store.inner), wall, running)  # type: ignore[arg-type]
+    wide = limits(1_000_000)
+    for _ in range(50):
+        await spend(leases, wide, 1)
+        wall.now, running.now = wall.now + 0.001, running.now + 0.001
+    assert leases.spend_now(wide, 1)
+    now = wall.now
+    wall.now = now - 3_600
+    assert not leases.spend_now(wide, 1), "set back: it does not know when its minute ends"
+    wall.now = now
+    running.now += 60
+    assert not leases.spend_now(wide, 1), "it stood still, and time did not"
