@@ -94,7 +94,7 @@ async def test_slots_that_move_under_load_lose_nothing(link: Link, redis_cluster
 
     def there_and_back() -> None:
         target = another(redis_cluster, owner)
-        for _ in range(5):
+        for _ in range(2):
             move(redis_cluster, "{jeton}", owner, target)
             move(redis_cluster, "{jeton}", target, owner)
 

@@ -29,10 +29,13 @@ _REPLICA = re.compile(r"ip=([^,]*),port=(\d+),state=online,.*lag=(\d+)")
 
 class Fence:
     """Of one primary. `certain`: since when, by `monotonic`, most sentinels have been heard to
-    name no other one; None where they are not heard."""
+    name no other one; None where they are not heard. `expected`: how many replicas there should
+    be, for one of them may have been promoted before anything was seen."""
 
-    def __init__(self, certain: Callable[[], float | None]) -> None:
+    def __init__(self, certain: Callable[[], float | None], expected: int) -> None:
         self._certain = certain
+        self._expected = expected
+        self._begun = monotonic()
         self._seen: dict[tuple[str, str], float] = {}
 
     def trouble(self, facts: Mapping[str, str]) -> str:
@@ -43,13 +46,19 @@ class Fence:
                 address, port, lag = found.groups()
                 if int(lag) <= SILENT:
                     self._seen[address, port] = now
+        if len(self._seen) < self._expected and (unsure := self._unsure(self._begun, now)):
+            return unsure
+        self._expected = 0
         for replica, last in list(self._seen.items()):
-            if last == now:
-                continue
-            if now - last < GRACE:
-                return MISSING
-            asked = self._certain()
-            if asked is None or asked < last + GRACE:
-                return ALONE
-            del self._seen[replica]
+            if last < now:
+                if unsure := self._unsure(last, now):
+                    return unsure
+                del self._seen[replica]
         return ""
+
+    def _unsure(self, since: float, now: float) -> str:
+        """Why it is not known what became of a replica that was not seen `since` then."""
+        if now - since < GRACE:
+            return MISSING
+        asked = self._certain()
+        return ALONE if asked is None or asked < since + GRACE else ""

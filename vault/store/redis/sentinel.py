@@ -4,9 +4,8 @@ A sentinel that was cut off goes on naming the old primary, so the failover's nu
 not who answers first; and what was once known is not unlearned.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
-from typing import Any
 
 from redis.exceptions import ResponseError
 
@@ -66,21 +65,23 @@ class Sentinel(Searching):
                 self.trouble = "it does not know the service that store.url names"
             else:
                 heard += 1
-                self._follow((address[0].decode(), int(address[1])), _failovers(facts))
+                self._follow((address[0].decode(), int(address[1])), _facts(facts))
 
         self._heard = began if heard > len(self._sentinels) // 2 else None
 
-    def _follow(self, host: Host, failovers: int) -> None:
+    def _follow(self, host: Host, facts: Mapping[bytes, bytes]) -> None:
+        failovers = int(facts[b"config-epoch"])
         if failovers < self._failovers:
             return
         self._failovers = failovers
         before = self._node
         if before is None or before.host != host:
-            self._node = self._make(host, Fence(lambda: self._heard))
+            # After a failover that was followed, the old primary is among those that are missed.
+            replicas = int(facts[b"num-slaves"]) if before is None else 0
+            self._node = self._make(host, Fence(lambda: self._heard, replicas))
             if before is not None:
                 self.end(before)
 
 
-def _failovers(facts: list[Any]) -> int:
-    """Sentinel's number of the failover that made the primary one."""
-    return int(dict(zip(facts[::2], facts[1::2], strict=True))[b"config-epoch"])
+def _facts(told: list[bytes]) -> dict[bytes, bytes]:
+    return dict(zip(told[::2], told[1::2], strict=True))
