@@ -28,6 +28,7 @@ class LedgerListener:
             "ledger_failed": self._failed,
             "duty_failed": self._duty_failed,
             "halted": self._halted,
+            "replayed": self._replayed,
             "alarm_failed": self._alarm_failed,
             "record_unavailable": self._record_unavailable,
             "record_resumed": self._record_resumed,
@@ -55,6 +56,9 @@ class LedgerListener:
 
     def _halted(self, _: Facts) -> None:
         log.critical("store-halted")  # why stands on the record, in words that are not listed
+
+    def _replayed(self, facts: Facts) -> None:
+        log.warning("record-replayed", count=facts.get("charges"))
 
     def _record_unavailable(self, facts: Facts) -> None:
         self._metrics.record_failure()
