@@ -144,7 +144,7 @@ class Watched:
 
     def end(self) -> None:
         """Stop the service, after a look at what goes away with it."""
-        for path in self.service.folder.glob("jeton.db-*"):
+        for path in self.service.folder.glob("*.db-*"):
             self.passing[path.name] = path.read_bytes()
         self.service.stop()
 
@@ -158,6 +158,7 @@ class Watched:
                 place = "record" if path.is_relative_to(folder / "audit") else path.name
                 found[place] = found.get(place, b"") + b"\n" + path.read_bytes()
         found["store's rows"] = _rows(folder / "jeton.db")
+        found["tokens' rows"] = _rows(folder / "jeton.tokens.db")
         return found
 
     def leaks(self, left: Mapping[str, bytes] | None = None) -> list[str]:

@@ -1,10 +1,13 @@
 """Everything that a service is asked in its life, with values that are found again if it slips."""
 
 import asyncio
+import json
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pyarrow as pa
+from click.testing import CliRunner
 
 from benchmarks.population import nirs
 from tests.support.arrow import answered, batch, stream
@@ -14,13 +17,24 @@ from tests.support.thief import add_client
 from tests.support.watched import Watched
 from vault.access.identity import mint
 from vault.app import open_vault
+from vault.cli import main
 from vault.config import load
 
+VAULTED = """
+[transformations.kept]
+format = "fr-nir"
+method = "vaulted"
+context = "optional"
+
+[honeytokens]
+webhook = "http://127.0.0.1:9/"
+"""
+"""Nobody is at the webhook: alarms stay where they are kept."""
 OPERATIONS = ("detokenise", "mask", "match")
 EVERYTHING = [
     f"{operation}:{name}:care"
     for operation in ("tokenise", *OPERATIONS)
-    for name in ("fr-nir", "birth-date", "digits")
+    for name in ("fr-nir", "birth-date", "digits", "kept")
 ]
 PEOPLE = 24
 RECORDED = ("record", "jeton.db", "jeton.db-wal", "store's rows")
@@ -36,12 +50,29 @@ LARGE = 1_000_000
 
 
 def furnish(service: Service) -> None:
-    """Clients that may everything, hardly anything, and nothing any more."""
+    """Clients that may everything, hardly anything, and nothing any more; random tokens, and
+    people who do not exist."""
+    service.edit(lambda text: f"{text}\n{VAULTED}")
     plenty = {f"{kind}.{span}": LARGE for kind in ("reveal", "match") for span in ("hour", "day")}
     plenty["people.day"] = LARGE
-    for name, limits in (("desk", plenty), ("poor", {"reveal.hour": 2}), ("banned", plenty)):
+    for name, limits in (
+        ("desk", plenty),
+        ("poor", {"reveal.hour": 2}),
+        ("banned", plenty),
+        ("thief", plenty),
+    ):
         service.credentials[name] = add_client(service.config, name, EVERYTHING, limits)
+    arguments = ["honeytokens", "plant", "--json", "--config", str(service.config), "kept"]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 0
+    (row,) = json.loads(done.stdout)
+    _planted(service).write_text(json.dumps(row), "ascii")
     service.edit(lambda text: text.replace("[server]\n", SMALL, 1))
+
+
+def _planted(service: Service) -> Path:
+    """The row of who does not exist, in the data of somebody else."""
+    return service.folder.parent / "planted.json"
 
 
 def fresh_values() -> Iterator[str]:
@@ -67,6 +98,8 @@ class Story:
         self._tokenise()
         self._disclose()
         self._arrow()
+        self._vaulted()
+        self._trapped()
         self._refused()
         self._unknown()
 
@@ -114,6 +147,27 @@ class Story:
             body = self.watched.stream(operation, stream(batch(**columns)), "desk", "fr-nir")
             if operation == "detokenise":
                 assert answered(body)[0].column(0).to_pylist() == self.nirs
+
+    def _vaulted(self) -> None:
+        """The values stand in the store of tokens, sealed."""
+        call, each = self.watched.call, {"contexts": self.contexts}
+        tokens = call("tokenise", {"values": self.nirs, **each}, "desk", "kept").body["tokens"]
+        assert None not in tokens
+        self.watched.sends("a random token", *tokens)
+        for operation in OPERATIONS:
+            more = {"candidates": self.nirs} if operation == "match" else {}
+            body = {"tokens": tokens, **each, **more}
+            reply = call(operation, body, "desk", "kept")
+            assert (reply.status, reply.body["errors"]) == (200, [])
+        unknown = call("detokenise", {"tokens": [*tokens, *self.nirs]}, "desk", "kept")
+        assert len(unknown.body["errors"]) == 2 * PEOPLE
+
+    def _trapped(self) -> None:
+        """An alarm, which is kept until somebody takes it."""
+        planted = json.loads(_planted(self.watched.service).read_text("ascii"))["kept"]
+        self.watched.sends("a honeytoken", planted)
+        reply = self.watched.call("detokenise", {"tokens": [planted]}, "thief", "kept")
+        assert (reply.status, reply.body["code"]) == (403, "locked")
 
     def _refused(self) -> None:
         watched, tokens = self.watched, {"tokens": self.tokens, "contexts": self.contexts}

@@ -99,6 +99,10 @@ def test_nothing_leaks(talkative: Watched) -> None:
     assert talkative.leaks(left) == []
     assert len(talkative.sent) > 1_000
     assert left.keys() >= {"log", "answers", "record", "jeton.db", "jeton.db-wal", "store's rows"}
+    assert left.keys() >= {"jeton.tokens.db", "jeton.tokens.db-wal", "tokens' rows"}
+    assert b"INSERT INTO" in left["tokens' rows"]
+    alarms = [data for place, data in left.items() if place.endswith(".json")]
+    assert any(b'"event":"honeytoken"' in data for data in alarms)
     for event in (b"request-failed", b"task-failed", b"uncaught-exception", b"foreign", b"warning"):
         assert event in left["log"], "the log tells of what went wrong"
     for trouble in (b"jeton_requests_total", b'"internal"', b"store_unavailable", b"audit_unav"):
