@@ -3,8 +3,8 @@
 The store finds an entry by its token, or by its index: a keyed hash of value and context. It
 can open neither. A sealed value is bound to everything around it (tenant, transformation,
 token, context, key version), so an entry that was moved, copied or put back elsewhere does
-not open; and a token that is unknown, erased, another's or of another context fails in the
-same words after the same work.
+not open; and a token that is unknown, erased or another's fails after the same work, in the
+same words as one of another context.
 """
 
 import contextlib
@@ -136,7 +136,7 @@ class Vaulted:
         Raises Refusal (keys_unavailable, store_unavailable).
         """
         outcome = Outcome([None] * len(values))
-        wanted: dict[bytes, _Wanted] = {}
+        wanted: dict[tuple[int, bytes], _Wanted] = {}
         for place, value in enumerate(values):
             try:
                 self._want(wanted, place, value, self._context(contexts, place), request)
@@ -215,7 +215,7 @@ class Vaulted:
 
     def _want(
         self,
-        wanted: dict[bytes, _Wanted],
+        wanted: dict[tuple[int, bytes], _Wanted],
         at: int,
         value: str,
         context: str | None,
@@ -229,9 +229,10 @@ class Vaulted:
             index = self._fresh(request, at)
         else:
             index = os.urandom(INDEX_BYTES)
-        one = wanted.get(index)
+        one = wanted.get((kind, index))  # a value may be written in forms of two kinds
         if one is None:
-            one = wanted[index] = _Wanted(index, canonical, tweak(context), kind, [])
+            one = _Wanted(index, canonical, tweak(context), kind, [])
+            wanted[kind, index] = one
         one.places.append((at, written))
 
     def _fresh(self, request: Request, at: int) -> bytes:
