@@ -115,7 +115,7 @@ def _frames(file: BinaryIO, key: Secret, key_id: str) -> Iterator[list[_Row]]:
     head = file.readline(MAX_LINE)
     try:
         header = msgspec.json.decode(head, type=Header)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         raise SetUpError("this is no export of `jeton vault export`") from None
     if header.jeton_vault_export != VERSION:
         raise SetUpError("this export is of a later version of Jeton")

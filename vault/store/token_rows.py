@@ -24,12 +24,15 @@ CREATE TABLE held (
     PRIMARY KEY (space, partition)
 ) WITHOUT ROWID;
 CREATE TABLE tokens (
-    space INTEGER NOT NULL, token BLOB NOT NULL, idx BLOB, sealed BLOB NOT NULL,
+    space INTEGER NOT NULL, token BLOB NOT NULL, idx BLOB NOT NULL, sealed BLOB NOT NULL,
     PRIMARY KEY (space, token)
 ) WITHOUT ROWID;
-CREATE UNIQUE INDEX tokens_by_idx ON tokens (space, idx) WHERE idx IS NOT NULL;
+CREATE UNIQUE INDEX tokens_by_idx ON tokens (space, idx);
+CREATE TABLE erased (
+    space INTEGER NOT NULL, token BLOB NOT NULL, PRIMARY KEY (space, token)
+) WITHOUT ROWID;
 """
-"""An erased token keeps its row, without index (NULL) and sealed bytes (empty)."""
+"""Erased tokens are kept apart, so that looking for one is looking for one that never was."""
 
 _PIECE = 4_000
 """Items in one statement: SQLite takes 32,766 parameters."""
@@ -46,6 +49,7 @@ def create(
         return [known[entry.index] for entry in entries]
     space = _space(connection, name)
     standing = {token for token, _, _ in _among(connection, name, "token", new)}
+    standing |= _erased(connection, name, new)
     held = _held(connection, space)
     taken = [0] * PARTITIONS
     kept: list[Entry] = []
@@ -71,7 +75,7 @@ def create(
 
 
 def find(connection: sqlite3.Connection, name: str, tokens: Sequence[bytes]) -> list[Entry | None]:
-    found = {row[0]: Entry(*row) for row in _among(connection, name, "token", tokens) if row[1]}
+    found = {row[0]: Entry(*row) for row in _among(connection, name, "token", tokens)}
     return [found.get(token) for token in tokens]
 
 
@@ -84,7 +88,7 @@ def find_index(
 
 def replace(connection: sqlite3.Connection, name: str, changes: Sequence[Change]) -> list[bool]:
     tokens = [token for token, _, _ in changes]
-    sealed = {row[0]: row[2] for row in _among(connection, name, "token", tokens) if row[1]}
+    sealed = {row[0]: row[2] for row in _among(connection, name, "token", tokens)}
     answers = []
     changed: dict[bytes, bytes] = {}
     for token, old, new in changes:
@@ -103,7 +107,8 @@ def replace(connection: sqlite3.Connection, name: str, changes: Sequence[Change]
 
 def erase(connection: sqlite3.Connection, name: str, tokens: Sequence[bytes]) -> list[bool]:
     space = _space(connection, name)
-    live = {row[0]: bool(row[1]) for row in _among(connection, name, "token", tokens)}
+    live = dict.fromkeys(_erased(connection, name, tokens), False)
+    live |= {token: True for token, _, _ in _among(connection, name, "token", tokens)}
     taken, erased = [0] * PARTITIONS, [0] * PARTITIONS
     answers = []
     gone = []
@@ -115,11 +120,12 @@ def erase(connection: sqlite3.Connection, name: str, tokens: Sequence[bytes]) ->
             live[token] = False
             gone.append(token)
     for piece in _pieces(gone):
-        rows = _rows(len(piece), "(?1, ?, NULL, x'')")
+        marks = _rows(len(piece), "?")
         connection.execute(
-            f"INSERT INTO tokens VALUES {rows} ON CONFLICT DO UPDATE SET idx = NULL, sealed = x''",
-            (space, *piece),
+            f"DELETE FROM tokens WHERE space = ? AND token IN ({marks})", (space, *piece)
         )
+        rows = _rows(len(piece), "(?1, ?)")
+        connection.execute(f"INSERT INTO erased VALUES {rows}", (space, *piece))
     _count(connection, space, taken, erased)
     return answers
 
@@ -127,14 +133,22 @@ def erase(connection: sqlite3.Connection, name: str, tokens: Sequence[bytes]) ->
 def scan(
     connection: sqlite3.Connection, name: str, pages: Sequence[tuple[bytes, int]]
 ) -> list[list[Entry]]:
-    return [[Entry(*row) for row in _page(connection, name, "token", *page)] for page in pages]
+    query = (
+        "SELECT token, idx, sealed FROM tokens WHERE space = ?1 AND token > ?2 UNION ALL"
+        " SELECT token, x'', x'' FROM erased WHERE space = ?1 AND token > ?2"
+        " ORDER BY token LIMIT ?3"
+    )
+    space = _known(connection, name)
+    return [[Entry(*row) for row in _packed(connection, query, (space, *page))] for page in pages]
 
 
 def scan_index(
     connection: sqlite3.Connection, name: str, pages: Sequence[tuple[bytes, int]]
 ) -> list[list[tuple[bytes, bytes]]]:
+    query = "SELECT * FROM tokens WHERE space = ? AND idx > ? ORDER BY idx LIMIT ?"
+    space = _known(connection, name)
     return [
-        [(index, token) for token, index, _ in _page(connection, name, "idx", *page)]
+        [(index, token) for token, index, _ in _packed(connection, query, (space, *page))]
         for page in pages
     ]
 
@@ -148,14 +162,19 @@ def count(connection: sqlite3.Connection, names: Sequence[str]) -> list[int]:
     return [held.get(name, 0) for name in names]
 
 
+def _known(connection: sqlite3.Connection, name: str) -> int:
+    """A space's number, or one that none has."""
+    row = connection.execute("SELECT id FROM spaces WHERE name = ?", (name,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def _space(connection: sqlite3.Connection, name: str) -> int:
     """A space's number; a new space gets one."""
-    query = "SELECT id FROM spaces WHERE name = ?"
-    row = connection.execute(query, (name,)).fetchone()
-    if row is None:
+    known = _known(connection, name)
+    if not known:
         connection.execute("INSERT INTO spaces (name) VALUES (?)", (name,))
-        row = connection.execute(query, (name,)).fetchone()
-    return int(row[0])
+        known = _known(connection, name)
+    return known
 
 
 def _held(connection: sqlite3.Connection, space: int) -> list[int]:
@@ -194,9 +213,7 @@ def _among(
     connection: sqlite3.Connection, name: str, column: str, keys: Sequence[bytes]
 ) -> Iterator[tuple[bytes, bytes, bytes]]:
     """The rows with one of `keys` in `column`, as (token, index, sealed)."""
-    for piece in _pieces(keys):
-        # Always a power of two of them: SQLite's plans are kept by their text.
-        some = [*piece, *[piece[0]] * ((1 << (len(piece) - 1).bit_length()) - len(piece))]
+    for some in _powers(keys):
         yield from _packed(
             connection,
             "SELECT * FROM tokens WHERE space = (SELECT id FROM spaces WHERE name = ?)"
@@ -205,15 +222,19 @@ def _among(
         )
 
 
-def _page(
-    connection: sqlite3.Connection, name: str, column: str, after: bytes, most: int
-) -> Iterator[tuple[bytes, bytes, bytes]]:
-    return _packed(
-        connection,
-        "SELECT * FROM tokens WHERE space = (SELECT id FROM spaces WHERE name = ?)"
-        f" AND {column} > ? ORDER BY {column} LIMIT ?",
-        (name, after, most),
-    )
+def _erased(connection: sqlite3.Connection, name: str, tokens: Sequence[bytes]) -> set[bytes]:
+    """Those of `tokens` that are."""
+    return {
+        token
+        for some in _powers(tokens)
+        for token, _, _ in _packed(
+            connection,
+            "SELECT token, x'' AS idx, x'' AS sealed FROM erased"
+            " WHERE space = (SELECT id FROM spaces WHERE name = ?)"
+            f" AND token IN ({_rows(len(some), '?')})",
+            (name, *some),
+        )
+    }
 
 
 def _packed(
@@ -221,8 +242,7 @@ def _packed(
 ) -> Iterator[tuple[bytes, bytes, bytes]]:
     """The query's rows, which come as one text."""
     row = connection.execute(
-        "SELECT group_concat(hex(token) || ' ' || coalesce(hex(idx), '') || ' ' || hex(sealed))"
-        f" FROM ({query})",
+        f"SELECT group_concat(hex(token) || ' ' || hex(idx) || ' ' || hex(sealed)) FROM ({query})",
         values,
     ).fetchone()
     for packed in row[0].split(",") if row[0] else ():
@@ -232,6 +252,14 @@ def _packed(
 
 def _rows(count: int, each: str) -> str:
     return ", ".join([each] * count)
+
+
+def _powers(keys: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """The keys in pieces, each of a power of two of them, the first one again and again:
+    SQLite's plans are kept by their text."""
+    for piece in _pieces(keys):
+        count = 1 << (len(piece) - 1).bit_length()
+        yield [*piece, *[piece[0]] * (count - len(piece))]
 
 
 def _pieces(items: Sequence[T]) -> Iterator[Sequence[T]]:
