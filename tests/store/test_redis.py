@@ -32,6 +32,7 @@ from vault.store import Store, open_store
 from vault.store.base import Charge, Limit, Mark, Verdict
 from vault.store.redis.guard import RedisStore
 from vault.store.redis.link import Link
+from vault.store.redis.replies import FEW, LATE, LOST
 
 ROOT = Path(__file__).parents[2]
 
@@ -131,6 +132,34 @@ async def test_a_script_that_redis_forgot_is_loaded_again(server: Redis) -> None
     server.ask("SCRIPT", "FLUSH")
     assert await spend(store, 6, time.time()) is None
     assert await spend(store, 1, time.time()) == "budget_exhausted"
+    await store.close()
+
+
+async def test_a_group_whose_answer_was_lost_is_decided_once(
+    server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was carried out, and nobody heard: asked again it says the same."""
+    store = await opened(server.settings())
+    run, lost = store._link.run, [LATE, LOST]
+
+    async def deaf(*asked: Any, **how: Any) -> Any:
+        answer = await run(*asked, **how)
+        if lost:
+            raise Refusal("store_unavailable", lost.pop(), 1)
+        return answer
+
+    now = time.time()
+    monkeypatch.setattr(store._link, "run", deaf)
+    assert (await refused(spend(store, 3, now))).detail == LATE, "two answers are too many"
+    monkeypatch.undo()
+    lost.append(FEW)
+    monkeypatch.setattr(store._link, "run", deaf)
+    verdicts = await store.commit([charge(4), charge(4), charge(3)], MARK, now)
+    assert [verdict.code for verdict in verdicts] == [None, "budget_exhausted", None]
+    assert await left(store, HOUR, now) == 0
+    assert (await store.state()).marks["w0"].charged == MARK.durable + 2
+    store._number -= 2
+    assert "a later group" in (await refused(spend(store, 1, now))).detail
     await store.close()
 
 

@@ -101,14 +101,22 @@ end
 
 -- Marks -----------------------------------------------------------------------------------------
 
--- A mark is {durable, digest, charged, when its writer was last heard of}.
+-- A mark is {durable, digest, charged, when its writer was last heard of, which process that is, the
+-- number of its last group, the verdicts on that}.
 local function mark_of(writer)
   local raw = call('HGET', MARKS, writer)
-  return raw and unpacked(raw) or {0, '', 0, 0}
+  return raw and unpacked(raw) or {0, '', 0, 0, '', 0, {}}
 end
 
-local function write_mark(writer, durable, digest, charged)
-  call('HSET', MARKS, writer, pack({durable, digest, charged, time}))
+local function write_mark(writer, mark)
+  mark[4] = time
+  call('HSET', MARKS, writer, pack(mark))
+end
+
+local function set_charged(writer, charged)
+  local mark = mark_of(writer)
+  mark[3] = charged
+  write_mark(writer, mark)
 end
 
 -- Another server answers than before, or it was started anew: commits may be missing. Each writer
@@ -154,6 +162,12 @@ end
 function calls.commit()
   if halted then return {'halted', halted} end
   local mark = p.mark
+  local last = mark_of(mark[1])
+  if last[5] == p.process and p.number <= last[6] then
+    if p.number < last[6] then return {'stale'} end -- it was late, and given up
+    write_mark(mark[1], last) -- a write, for replicas to be waited for
+    return {'ok', last[7], 0}
+  end
   local trouble = missing(mark[1], mark[4]) or unsettled()
   if trouble then return {trouble} end
   count_from(p.now)
@@ -165,7 +179,8 @@ function calls.commit()
     if verdict == ADMITTED or verdict == DUPLICATE then admitted = admitted + 1 end
   end
   local new = write()
-  write_mark(mark[1], mark[2], mark[3], mark[2] + admitted)
+  local charged = mark[2] + admitted
+  write_mark(mark[1], {mark[2], mark[3], charged, time, p.process, p.number, verdicts})
   return {'ok', verdicts, new}
 end
 
@@ -204,30 +219,34 @@ end
 function calls.replay()
   count_from(p.now)
   for _, charge in ipairs(p.charges) do count_again(charge) end
-  local new, mark = write(), mark_of(p.writer)
-  if p.charged then write_mark(p.writer, mark[1], mark[2], p.charged) end
+  local new = write()
+  if p.charged then set_charged(p.writer, p.charged) end
   return {'ok', new}
 end
 
 function calls.state()
   if p.mark then
     if not missing(p.mark[1], p.mark[4]) then
-      local mark = mark_of(p.mark[1])
-      write_mark(p.mark[1], mark[1], mark[2], mark[3])
+      write_mark(p.mark[1], mark_of(p.mark[1]))
     end
   end
   local marks = call('HGETALL', MARKS)
-  for i = 2, #marks, 2 do marks[i] = unpacked(marks[i]) end
+  for i = 2, #marks, 2 do
+    local mark = unpacked(marks[i])
+    marks[i] = {mark[1], mark[2], mark[3]}
+  end
   return {'ok', epoch or '', halted or '', tonumber(facts[3] or '0'), marks}
 end
 
 function calls.set_mark()
   local writer, durable, digest, charged = p.mark[1], p.mark[2], p.mark[3], p.mark[4]
+  local mark = mark_of(writer)
   if call('HEXISTS', MARKS, writer) == 1 then
     missing(writer, charged)
-    charged = mark_of(writer)[3]
+    charged = mark[3]
   end
-  write_mark(writer, durable, digest, charged)
+  mark[1], mark[2], mark[3] = durable, digest, charged
+  write_mark(writer, mark)
   return {'ok'}
 end
 

@@ -44,6 +44,7 @@ from vault.store.base import (
 )
 from vault.store.redis.link import Link, Script
 from vault.store.redis.packing import LOCKS, QUEUE, STATE, Packed, who
+from vault.store.redis.replies import FEW, LATE, LOST
 
 SCHEMA = "1"
 PERSONS_AT_ONCE = 10_000
@@ -55,8 +56,12 @@ LOCKS_AT_ONCE = 1_000
 _SIMPLE = (Verdict(), Verdict(duplicate=True), Verdict("locked"), Verdict("request_id_reused"))
 _WORDS = {
     "epoch": "the store was emptied or replaced: reveals stop until an operator accepts that",
+    "stale": "a later group was decided meanwhile",
     "settling": "another server keeps the store now: its charges are being compared",
 }
+
+UNKNOWN = frozenset({FEW, LATE, LOST})
+"""A link's refusals after which a call may have been carried out."""
 
 
 class RedisStore:
@@ -70,6 +75,8 @@ class RedisStore:
         self._epoch = epoch
         self._trusted = trusted
         self._mark: Mark | None = None
+        self._process = os.urandom(8).hex()
+        self._number = 0
         self._new_windows = 0
         self._swept_at = time.monotonic()
         self._sweeping: asyncio.Task[None] | None = None
@@ -103,12 +110,15 @@ class RedisStore:
             packed = Packed()
             for charge in part:
                 packed.add(charge)
-            answer = await self._ask(
+            self._number += 1
+            answer = await self._ask_twice(
                 "commit",
                 packed,
                 mark=(mark.writer, mark.durable, mark.digest, mark.charged),
                 now=now,
                 admitted=admitted,
+                process=self._process,
+                number=self._number,
             )
             decided = [_verdict(each, packed) for each in answer[0]]
             admitted += sum(verdict.code is None for verdict in decided)
@@ -211,6 +221,16 @@ class RedisStore:
         if said != "ok":
             _refuse(said, *answer)
         return answer
+
+    async def _ask_twice(self, op: str, packed: Packed, **given: object) -> Any:
+        """For a group, which has a number: where nobody knows whether it was decided, the script
+        does, and what was decided stands."""
+        try:
+            return await self._ask(op, packed, **given)
+        except Refusal as refusal:
+            if refusal.detail not in UNKNOWN:
+                raise
+        return await self._ask(op, packed, **given)
 
     # Sweeping --------------------------------------------------------------------------------
 
