@@ -122,8 +122,11 @@ class Checks:
                     refused.append(weakness)
         if refused:
             raise Unsound(
-                "the server's settings do not hold what Jeton promises (to go on without, name "
-                "them in store.accept):\n" + "\n".join(f"  {one.words}" for one in refused)
+                "the server's settings do not hold what Jeton promises: "
+                + ", ".join(one.name for one in refused)
+                + "\n"
+                + "\n".join(f"  {one.words}" for one in refused)
+                + "\n  To go on all the same, name them in store.accept"
             )
 
     def _connected(self, facts: Mapping[str, str]) -> None:

@@ -15,8 +15,10 @@ from time import monotonic
 GRACE = 3.0
 """Seconds until all sentinels know of a failover: the one that leads it looks every second and
 tells the others at once."""
-SILENT = 2
-"""Seconds without a sign of life after which a replica counts as missing."""
+SILENT = 5
+"""Seconds without a sign of life after which a replica counts as missing: they give one every
+second, and Sentinel waits longer than this (`down-after-milliseconds`, as shipped 30,000) until
+it makes a primary of one that cannot even say good-bye."""
 
 ASK = ("INFO", "replication")
 MISSING = (
@@ -24,7 +26,8 @@ MISSING = (
 )
 ALONE = "a replica has left, and too few sentinels answer to know whether it became the primary"
 
-_REPLICA = re.compile(r"ip=([^,]*),port=(\d+),state=online,.*lag=(\d+)")
+_REPLICA = re.compile(r"ip=([^,]*),port=(\d+),state=online,.*lag=(-?\d+)")
+"""The lag may be -1: Redis counts it from a clock that it reads less often."""
 
 
 class Fence:
