@@ -1,6 +1,8 @@
 """`jeton vault`, as an operator types it."""
 
 import json
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -65,6 +67,20 @@ def test_erases_by_token_on_the_record(kept: Jeton) -> None:
     ]
     record = b"".join(path.read_bytes() for path in kept.folder.glob("audit/*/*.jsonl"))
     assert not any(token.encode() in record for token in tokens)
+
+
+def test_what_was_erased_leaves_the_files(kept: Jeton) -> None:
+    """With the file that the service would keep open: its log is emptied too."""
+    tokens = tokens_of(kept, NIRS)
+    file = kept.folder / "jeton.tokens.db"
+    files = [file, file.with_name(f"{file.name}-wal")]
+    with closing(sqlite3.connect(file)) as serving:
+        sealed = [row[0] for row in serving.execute("SELECT sealed FROM tokens")]
+        erase = ("vault", "erase", "kept", "-", "--by", "token", "--reason", "r")
+        kept.done(*erase, "--no-compact", stdin="\n".join(tokens))
+        assert any(one in path.read_bytes() for one in sealed for path in files)
+        kept.done("vault", "expire", "kept", "--older-than-days", "1", "--reason", "r")
+        assert not any(one in path.read_bytes() for one in sealed for path in files)
 
 
 def test_erases_by_value_under_one_context_or_all(kept: Jeton) -> None:

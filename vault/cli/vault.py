@@ -24,7 +24,7 @@ from vault.cli.values import SEEN, context
 from vault.config import load
 from vault.crypto.secret import Secret
 from vault.engine.vaulted import Vaulted
-from vault.errors import ItemError, SetUpError
+from vault.errors import ItemError, Refusal, SetUpError
 from vault.lifecycle import archive
 from vault.lifecycle.tokens import Lifecycle
 from vault.store.tokens import TokenStore
@@ -51,6 +51,13 @@ class Opened:
     async def on_record(self, event: str, **detail: str | int | None) -> None:
         said: Detail = {"transformation": self.name, **detail}
         await self.vault.ledger.event(event, said)
+
+    async def compact(self) -> None:
+        """What was erased leaves the store's files too."""
+        try:
+            await self.store.compact()
+        except Refusal as refusal:
+            note(f"The values are erased, but the store's files still hold them: {refusal.detail}.")
 
     @property
     def export_key(self) -> Secret:
@@ -86,6 +93,14 @@ def _reason(text: str) -> str:
     return text.strip()
 
 
+def compact_option(function: F) -> F:
+    return click.option(
+        "--compact/--no-compact",
+        default=True,
+        help="Whether to write the store's files anew at the end, without what was erased.",
+    )(function)
+
+
 def rate_option(function: F) -> F:
     return click.option(
         "--rate",
@@ -115,6 +130,7 @@ def rate_option(function: F) -> F:
     "--everywhere", is_flag=True, help="Values under every context: opens every token there is."
 )
 @reason_option
+@compact_option
 def erase(
     transformation: str,
     items: Sequence[str],
@@ -123,6 +139,7 @@ def erase(
     context: str | None,
     everywhere: bool,
     reason: str,
+    compact: bool,
 ) -> int:
     """Erase values for good, and record it.
 
@@ -150,6 +167,8 @@ def erase(
             done = await life.erase_values(items, context)
         count = done if isinstance(done, int) else sum(done)
         await opened.on_record("vault_erased", count=count, reason=reason)
+        if compact:
+            await opened.compact()
         return done
 
     done = _run(config, transformation, work)
@@ -173,6 +192,7 @@ def erase(
     "--older-than-days", type=click.IntRange(min=1), metavar="N", help="The same, by age."
 )
 @reason_option
+@compact_option
 @rate_option
 def expire(
     transformation: str,
@@ -180,6 +200,7 @@ def expire(
     before: float | None,
     older_than_days: int | None,
     reason: str,
+    compact: bool,
     rate: int | None,
 ) -> None:
     """Erase what is older than a date, and record it."""
@@ -192,6 +213,8 @@ def expire(
         async with Pace("expiring", await opened.lifecycle.count(), rate) as pace:
             count = await opened.lifecycle.expire(limit, pace.went)
         await opened.on_record("vault_expired", count=count, reason=reason)
+        if compact:
+            await opened.compact()
         return count
 
     note(f"{_run(config, transformation, work):,} tokens erased.")
