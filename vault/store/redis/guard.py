@@ -222,7 +222,7 @@ class RedisStore:
             _refuse(said, *answer)
         return answer
 
-    async def _ask_twice(self, op: str, packed: Packed, **given: object) -> Any:
+    async def _ask_twice(self, op: str, packed: Packed, **given: Any) -> Any:
         """For a group, which has a number: where nobody knows whether it was decided, the script
         does, and what was decided stands."""
         try:
