@@ -35,6 +35,9 @@ OFF_LOOP = 1_000
 """Batches from this size on are computed in a worker thread, so that small calls do not wait
 for them: AES and numpy release the interpreter's lock."""
 
+AGAIN_SECONDS = 60.0
+"""An alarm that does not lock is raised once in this time for a client and an operation."""
+
 T = TypeVar("T")
 
 
@@ -118,6 +121,8 @@ class Service:
         self._metrics = metrics
         self._pool = pool
         self._tokens = tokens
+        self._told: dict[tuple[str, str], float] = {}
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def perform(self, call: Call) -> Answer:
         """Answer a call, or raise Refusal with nothing answered and nothing disclosed."""
@@ -172,12 +177,16 @@ class Service:
         disclosed = await self._compute(
             len(call.items), lambda: self._disclosure(call, transformation, kept)
         )
-        if self._honeytokens.touched(call.principal, disclosed.persons):
+        touched = self._honeytokens.touched(call.principal, disclosed.persons)
+        if touched and self._honeytokens.locks(call.operation):
             # Not to be stopped by a caller that hangs up.
-            await asyncio.shield(self._raise_alarm(call))
+            await asyncio.shield(self._raise_alarm(call, locks=True))
+            raise Refusal("locked", TRAPPED)
         charge = _charge(call, allowance, disclosed.persons)
         receipt = await self._ledger.settle(charge, _entry(call, disclosed))
         self._metrics.revealed(call.operation, len(disclosed.persons))
+        if touched:
+            self._tell_of(call)
         return Answer(disclosed.results, disclosed.errors, str(receipt))
 
     async def _compute(self, count: int, work: Callable[[], T]) -> T:
@@ -185,14 +194,20 @@ class Service:
             return work()
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
-    async def _raise_alarm(self, call: Call) -> None:
-        """Raises Refusal (locked), as every later call will, where it locks."""
-        locks = self._honeytokens.locks(call.operation)
+    async def _raise_alarm(self, call: Call, *, locks: bool) -> None:
         detail = _alarm(call, locks=locks)
-        await self._ledger.alarm(detail, call.principal if locks else None)
         await self._alarms.put(detail, time.time())
-        if locks:
-            raise Refusal("locked", TRAPPED)
+        await self._ledger.alarm(detail, call.principal if locks else None)
+
+    def _tell_of(self, call: Call) -> None:
+        """Beside the answer, which takes no longer for it; once a minute for the same."""
+        now, same = time.monotonic(), (call.principal, call.operation)
+        if now - self._told.get(same, -AGAIN_SECONDS) < AGAIN_SECONDS:
+            return
+        self._told[same] = now
+        task = asyncio.create_task(self._raise_alarm(call, locks=False))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
 
     async def _draw(self, call: Call, vaulted: Vaulted) -> Outcome:
         assert self._tokens is not None

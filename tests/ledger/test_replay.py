@@ -126,7 +126,7 @@ async def test_the_last_lock_or_unlock_of_each_counts(tmp_path: Path, store: Sql
         ),
         chain(tmp_path / "two", (3, [lock("unlock", "portal"), lock("lock", "intake")])),
     ]
-    await replay_locks(store, chains)
+    await replay_locks(store, chains, shared=False)
     assert await store.locks() == {("portal", "u1")}
 
 

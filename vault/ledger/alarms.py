@@ -88,13 +88,9 @@ class Alarms:
             except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
                 self._tell("alarm_failed", {"error": type(error).__name__})
                 arrived = False
-            if not arrived:
-                await asyncio.sleep(wait)
-                wait = min(wait * 2, LONGEST_WAIT)
-                continue
-            wait = LOOK_SECONDS
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._raised.wait(), LOOK_SECONDS)
+            wait = LOOK_SECONDS if arrived else min(wait * 2, LONGEST_WAIT)
+            with contextlib.suppress(TimeoutError):  # a new one is tried at once
+                await asyncio.wait_for(self._raised.wait(), wait)
 
     def _deliver(self, url: str) -> bool:
         """All there are; False where one did not arrive."""

@@ -210,9 +210,10 @@ class Leases:
 
     async def _give_back(self, share: _Share) -> None:
         while share.back:
-            items, leased_at = share.back[-1]
+            # Once only: where the answer is lost it may have been given back, and given twice
+            # it would be other people's.
+            items, leased_at = share.back.pop()
             await self._store.give_back(share.limits, items, leased_at)
-            share.back.pop()
 
 
 def bucket_end(limits: Limits, now: float) -> float:

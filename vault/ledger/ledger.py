@@ -113,6 +113,7 @@ class Ledger:
         Refusal: request_id_reused, locked, budget_exhausted, store_unavailable,
         audit_unavailable; then nothing may be answered. The service counts it (`refused`).
         """
+        await self._locks.told()
         return await self._committer.settle(charge, disclosure)
 
     async def event(self, name: str, detail: Detail | None = None) -> Receipt:

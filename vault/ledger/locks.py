@@ -2,9 +2,11 @@
 
 The store looks at its locks whenever it charges, so nobody is let through that it has locked.
 This is for what does not reach it: tokenise's shares in hand, and grants, which are judged
-after locks. It is read again every second, and holds at once for who is locked here, also
+after locks. It is read again twice a second, and holds at once for who is locked here, also
 while the store is away: it is told as soon as it is back.
 """
+
+import asyncio
 
 from vault.store.base import Lock, Store, Verdict, refusal_of
 
@@ -16,6 +18,7 @@ class Locks:
         self._store = store
         self._known: frozenset[Lock] = frozenset()
         self._untold: dict[Lock, str] = {}
+        self._turn = asyncio.Lock()
 
     def check(self, principal: str, end_user: str | None) -> None:
         """Raises Refusal (locked)."""
@@ -31,13 +34,20 @@ class Locks:
         self._untold[lock] = reason
         self._known |= {lock}
 
+    async def told(self) -> None:
+        """Nothing is charged while the store does not know of a lock: the record's entry of it
+        would pass for known. Raises Refusal (store_unavailable)."""
+        if self._untold:
+            await self.read()
+
     async def read(self) -> None:
         """Tell the store what it does not know, and read what it knows.
 
         Raises Refusal (store_unavailable), and what was known holds.
         """
-        for lock, reason in list(self._untold.items()):
-            await self._store.lock(*lock, reason)
-            self._untold.pop(lock, None)
-        known = await self._store.locks()
-        self._known = known | self._untold.keys()
+        async with self._turn:  # an older answer must not take the place of a newer one
+            for lock, reason in list(self._untold.items()):
+                await self._store.lock(*lock, reason)
+                self._untold.pop(lock, None)
+            known = await self._store.locks()
+            self._known = known | self._untold.keys()

@@ -29,6 +29,7 @@ from vault.ledger.replay import CRASH_SECONDS, Chain, ChargeOf, replay, replay_l
 from vault.store.base import Mark, Store
 
 TICK_SECONDS = 1.0
+LOCK_SECONDS = 0.4
 REPLACED = "the store went backwards or was replaced under the running service"
 
 
@@ -56,19 +57,20 @@ class Maintenance:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
         self._marked: Mark | None = None
         self._low = self._alarmed = False
         self._retained_at = 0.0
         self._checked_at = 0.0
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._run(), name="ledger maintenance")
+        for duty in (self._run, self._watch_locks):
+            self._tasks.append(asyncio.create_task(duty(), name="ledger maintenance"))
 
     async def stop(self) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def tick(self) -> None:
         """All duties that are due, once."""
@@ -141,6 +143,12 @@ class Maintenance:
             await asyncio.sleep(TICK_SECONDS)
             await self._try("tick", self.tick)
 
+    async def _watch_locks(self) -> None:
+        """By itself: a lock holds within a second, however long the other duties take."""
+        while True:
+            await asyncio.sleep(LOCK_SECONDS)
+            await self._try("locks", self._parts.locks.read)
+
     async def _try(self, duty: str, perform: Callable[[], Awaitable[None]]) -> None:
         try:
             await perform()
@@ -187,7 +195,7 @@ class Maintenance:
             await self._halt()
         # Each worker counts its own chain's charges again; those of dead ones wait for a start.
         locks = [Chain(path, record.tail, state.marks.get(path.name)) for path in self._chains()]
-        await replay_locks(parts.store, locks)
+        await replay_locks(parts.store, locks, shared=bool(parts.settings.host))
         count = await replay(parts.store, chain, parts.charge_of, parts.clock())
         if count:
             detail: Detail = {"writer": record.name, "charges": count}

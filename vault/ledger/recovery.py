@@ -123,7 +123,7 @@ async def _recover(
         for chain in found.chains
         if chain.repaired
     ]
-    await replay_locks(store, found.chains)
+    await replay_locks(store, found.chains, shared=bool(settings.host))
     for chain in found.chains:
         replayed = await replay(store, chain, charge_of, now)
         if replayed:

@@ -85,10 +85,12 @@ async def replay(store: Store, chain: Chain, charge_of: ChargeOf, now: float) ->
     return count
 
 
-async def replay_locks(store: Store, chains: Sequence[Chain]) -> None:
+async def replay_locks(store: Store, chains: Sequence[Chain], *, shared: bool) -> None:
     """Lock and unlock again as the store has lost it, whichever worker did it: the last counts.
 
-    To be done before `replay`, after which nothing of a chain is lost.
+    Of a store that other machines share an unlock is left alone: they may have locked since,
+    and a lock that comes back does no harm. To be done before `replay`, after which nothing of
+    a chain is lost.
     """
     found = await asyncio.to_thread(
         lambda: [event for chain in chains for event in chain.lost_locks()]
@@ -101,7 +103,7 @@ async def replay_locks(store: Store, chains: Sequence[Chain]) -> None:
     for (principal, end_user), event in last.items():
         if event.name == "lock":
             await store.lock(principal, end_user, str(event.detail.get("reason") or ""))
-        else:
+        elif not shared:
             await store.unlock(principal, end_user)
 
 
