@@ -270,7 +270,8 @@ async def test_what_is_given_back_with_its_answer_lost_is_not_given_back_twice(
         await leases.close()
     store.inner.give_back = give_back  # type: ignore[method-assign]
     await leases.close()
-    assert await spend_all(made(store, clock), few, 12_800) == 12_600
+    assert await spend_all(made(store, clock), few, 12_600) == 12_600
+    assert await spend_all(made(store, clock), few) == 0
 
 
 async def test_a_share_is_filled_up_beside_the_spending(
