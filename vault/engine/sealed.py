@@ -4,7 +4,7 @@ A sealed value is header (12 bytes), nonce (12) and AES-256-GCM's ciphertext and
 (SP 800-38D). The header stands in the open and is authenticated with the rest.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import ClassVar, Self
 
 _EPOCH_DAY = 18_262
@@ -49,9 +49,10 @@ class Header:
         first = int.from_bytes(head[:2])
         return cls(first & ~_NIBBLES, bool(first & _NIBBLES), int.from_bytes(head[2:4]), head[4:])
 
-    def under(self, context: bytes) -> Self:
-        """The same under the context that a caller says."""
-        return replace(self, context=context)
+    @classmethod
+    def under(cls, context: bytes, sealed: bytes) -> bytes:
+        """The header of sealed bytes, as it would be under the context that a caller says."""
+        return sealed[: cls.SIZE - len(context)].ljust(cls.SIZE - len(context), b"\0") + context
 
 
 def pack(text: str) -> tuple[bytes, bool]:

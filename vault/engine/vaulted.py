@@ -120,8 +120,7 @@ class Vaulted:
 
         Raises InvalidValue.
         """
-        kind = self.format.read_value(value).kind
-        return self.format.vaulted_kinds.get(kind, kind), self.format.canonical(value)
+        return self._kind(self.format.read_value(value)), self.format.canonical(value)
 
     async def tokenise(
         self,
@@ -207,6 +206,10 @@ class Vaulted:
         except NotAToken:
             return None
 
+    def _kind(self, place: Place) -> int:
+        """That of a value's token."""
+        return self.format.vaulted_kinds.get(place.kind, place.kind)
+
     def _context(self, contexts: Contexts, at: int) -> str | None:
         context = context_at(contexts, at)
         if context is None and self._context_required:
@@ -221,8 +224,8 @@ class Vaulted:
         context: str | None,
         request: Request | None,
     ) -> None:
-        written = self.format.read_value(value).form
-        kind, canonical = self.read(value)
+        place = self.format.read_value(value)
+        kind, canonical = self._kind(place), self.format.canonical(value)
         if self.convergent:
             index = self.index(canonical, context)
         elif request is not None:
@@ -233,7 +236,7 @@ class Vaulted:
         if one is None:
             one = _Wanted(index, canonical, tweak(context), kind, [])
             wanted[kind, index] = one
-        one.places.append((at, written))
+        one.places.append((at, place.form))
 
     def _fresh(self, request: Request, at: int) -> bytes:
         mac = self._index.copy()
@@ -318,7 +321,7 @@ class Vaulted:
         if entry is not None:
             with contextlib.suppress(KeyError):
                 cipher = self._cipher(header.version)
-        bound = self._bind(kind, token, header.under(context).write())
+        bound = self._bind(kind, token, Header.under(context, sealed))
         body = sealed[Header.SIZE :]
         try:
             packed = cipher.decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], bound)
