@@ -53,6 +53,9 @@ long: .venv/installed
 	$(RUN) tests.fuzz all --seconds 300
 	$(MAKE) mutants
 	$(RUN) tests.timing.credentials
+	$(RUN) tests.timing.vaulted
+	$(RUN) benchmarks.vaulted
+	$(RUN) benchmarks.rewrap --tokens 1000000
 	$(RUN) tests.abuse.flood
 	$(RUN) tests.abuse.slow
 	$(RUN) benchmarks.soak
