@@ -68,6 +68,18 @@ async def test_what_was_erased_since_stays_erased(
     assert back.texts == [None, None, None, *NIRS[3:], NIRS[0]]
 
 
+async def test_a_token_that_stands_for_another_value_is_told(
+    stores: tuple[SqliteTokens, SqliteTokens],
+) -> None:
+    here, there = stores
+    await vaulted().tokenise(here, NIRS[:1], None)
+    ((kind, entry),) = [pair async for pair in Lifecycle(vaulted(), here).entries()]
+    index = bytes(15) + entry.index[-1:]
+    await there.create(vaulted().space(kind), [Entry(entry.token, index, b"sealed")], 9)
+    done = await archive.read(await exported(here), KEY, vaulted(), there, nobody)
+    assert done == {"other": 1}
+
+
 def written(count: int = 2_500) -> bytes:
     async def entries() -> AsyncIterator[tuple[int, Entry]]:
         for number in range(count):

@@ -308,7 +308,8 @@ def export(transformation: str, file: Path, config: Path) -> None:
 def import_(transformation: str, file: Path, config: Path) -> int:
     """Read an export into the store; the whole file is checked first.
 
-    What was erased here since stays erased. Exit code 1 where a value has another token here.
+    What was erased here since stays erased. Exit code 1 where a value has another
+    token here, or a token another value.
     """
 
     async def work(opened: Opened) -> dict[str, int]:
@@ -332,7 +333,12 @@ def import_(transformation: str, file: Path, config: Path) -> int:
         note(f"{gone:,} stay erased: they were erased here since the export.")
     if taken := done.get("taken", 0):
         note(f"{taken:,} were left out: their values have another token here already.")
-    return 1 if done.get("taken") else 0
+    if other := done.get("other", 0):
+        note(
+            f"{other:,} were left out: their tokens stand for other values here. Data from before"
+            " this store was begun anew opens to other people: find it by its age"
+        )
+    return 1 if taken or other else 0
 
 
 @vault.command(epilog=examples("jeton vault verify nir-vaulted"))

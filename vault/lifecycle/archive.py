@@ -75,7 +75,8 @@ async def read(
     file: BinaryIO, key: Secret, vaulted: Vaulted, store: TokenStore, progress: Progress
 ) -> Counter[str]:
     """Import an export that `check` found whole. Counts entries: ``kept`` (now or before),
-    ``erased``, ``gone`` (erased here since) and ``taken`` (its value has another token here).
+    ``erased``, ``gone`` (erased here since), ``taken`` (its value has another token here) and
+    ``other`` (its token stands for another value here).
     """
     done: Counter[str] = Counter()
     for rows in _frames(file, key, vaulted.key_id):
@@ -83,7 +84,7 @@ async def read(
             some = [Entry(*row[1:]) for row in rows if row[0] == kind]
             await _import_page(store, vaulted.space(kind), some, done)
         await progress(len(rows))
-    return done
+    return +done
 
 
 async def _import_page(
@@ -97,11 +98,14 @@ async def _import_page(
     if not live:
         return
     tokens = await store.create(space, live, UNBOUNDED)
-    for entry, token in zip(live, tokens, strict=True):
-        if token == entry.token:
-            done["kept"] += 1
-        else:
-            done["gone" if token is None else "taken"] += 1
+    done["kept"] += sum(token == one.token for one, token in zip(live, tokens, strict=True))
+    refused = [one.token for one, token in zip(live, tokens, strict=True) if token is None]
+    done["taken"] += sum(
+        token not in (None, one.token) for one, token in zip(live, tokens, strict=True)
+    )
+    others = await store.find(space, refused) if refused else []
+    done["gone"] += others.count(None)
+    done["other"] += len(others) - others.count(None)
 
 
 def _write_frame(
