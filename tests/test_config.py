@@ -147,7 +147,10 @@ class TestShape:
             ("development = 1", "development: expected true or false"),
             ("[transformations.x]", "transformations.x.format: missing"),
             (with_transformation('method = "fqe"'), 'fr-nir.method: expected one of "fpe"'),
-            (with_transformation("convergent = false"), 'fr-nir.convergent: says something of method'),
+            (
+                with_transformation("convergent = false"),
+                "fr-nir.convergent: says something of method",
+            ),
             (with_transformation("max_fill = 0.3"), "fr-nir.max_fill: says something of method"),
             (with_transformation('method = "vaulted"\nmax_fill = 1'), "fr-nir.max_fill: expected"),
             (with_client("grants = [1]"), "clients.portal.grants[0]: expected a table"),

@@ -7,12 +7,13 @@ not open; and a token that is unknown, erased or another's fails after the same 
 same words as one of another context.
 """
 
+import asyncio
 import contextlib
 import hashlib
 import hmac
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from secrets import randbelow
 
@@ -39,6 +40,9 @@ DRAWS = 64
 """Tokens drawn for one value before the format is called full: at nine tenths in use, the
 most that can be configured, one value in a thousand needs more."""
 MAX_FILL = 0.5
+PIECE = 1_000
+BREATH = 100
+"""Items after which the event loop gets a turn: some milliseconds."""
 INDEX_BYTES = 16
 NONCE_BYTES = 12
 
@@ -135,18 +139,31 @@ class Vaulted:
         Raises Refusal (keys_unavailable, store_unavailable).
         """
         outcome = Outcome([None] * len(values))
+        for places in _pieces(len(values)):
+            wanted = await self._wanted(values, contexts, request, places, outcome)
+            kinds: dict[int, list[_Wanted]] = {}
+            for one in wanted:
+                kinds.setdefault(one.kind, []).append(one)
+            for kind, some in kinds.items():
+                await self._create(store, kind, some, outcome)
+        return outcome
+
+    async def _wanted(
+        self,
+        values: Sequence[str],
+        contexts: Contexts,
+        request: Request | None,
+        places: range,
+        outcome: Outcome,
+    ) -> Iterable[_Wanted]:
         wanted: dict[tuple[int, bytes], _Wanted] = {}
-        for place, value in enumerate(values):
+        for place in places:
+            await _breathe(place)
             try:
-                self._want(wanted, place, value, self._context(contexts, place), request)
+                self._want(wanted, place, values[place], self._context(contexts, place), request)
             except ItemError as error:
                 outcome.fail(place, error)
-        kinds: dict[int, list[_Wanted]] = {}
-        for one in wanted.values():
-            kinds.setdefault(one.kind, []).append(one)
-        for kind, some in kinds.items():
-            await self._create(store, kind, some, outcome)
-        return outcome
+        return wanted.values()
 
     async def detokenise(
         self, store: TokenStore, tokens: Sequence[str], contexts: Contexts
@@ -156,10 +173,23 @@ class Vaulted:
         Raises Refusal (store_unavailable).
         """
         outcome = Outcome([None] * len(tokens))
+        for places in _pieces(len(tokens)):
+            await self._detokenise(store, tokens, contexts, places, outcome)
+        return outcome
+
+    async def _detokenise(
+        self,
+        store: TokenStore,
+        tokens: Sequence[str],
+        contexts: Contexts,
+        places: range,
+        outcome: Outcome,
+    ) -> None:
         kinds: dict[int, dict[bytes, list[tuple[int, object]]]] = {}
-        for at, token in enumerate(tokens):
+        for at in places:
+            await _breathe(at)
             try:
-                kind, rank, form = self.format.read_token(token)
+                kind, rank, form = self.format.read_token(tokens[at])
             except ItemError as error:
                 outcome.fail(at, error)
                 continue
@@ -167,15 +197,15 @@ class Vaulted:
             asked.setdefault(self._token(kind, rank), []).append((at, form))
         for kind, asked in kinds.items():
             found = await store.find(self.space(kind), list(asked))
-            for (token_bytes, places), entry in zip(asked.items(), found, strict=True):
-                for at, form in places:
+            for (token_bytes, asking), entry in zip(asked.items(), found, strict=True):
+                for at, form in asking:
+                    await _breathe(at)
                     try:
                         context = tweak(self._context(contexts, at))
                         canonical = self._open(kind, token_bytes, entry, context)
                         outcome.put(at, self._written(canonical, form))
                     except ItemError as error:
                         outcome.fail(at, error)
-        return outcome
 
     def index(self, canonical: str, context: str | None) -> bytes:
         """What the store finds a convergent token of a value by."""
@@ -252,7 +282,8 @@ class Vaulted:
         created = Header.today(time.time())
         for _ in range(DRAWS):
             entries = []
-            for one in wanted:
+            for number, one in enumerate(wanted):
+                await _breathe(number)
                 token = self._draw(kind, room, one.index)
                 sealed = self._seal(kind, token, one.canonical, one.context, created, version)
                 entries.append(Entry(token, one.index, sealed))
@@ -343,6 +374,18 @@ class Vaulted:
 
 _DECOY = Header(0, False, 0, bytes(8)).write() + os.urandom(NONCE_BYTES + 8 + 16)
 """Sealed bytes as those of a NIR, which open under no key."""
+
+
+def _pieces(count: int) -> Iterator[range]:
+    """A round trip each: what is in memory at once is bounded, and so is a store's work."""
+    for start in range(0, count, PIECE):
+        yield range(start, min(start + PIECE, count))
+
+
+async def _breathe(number: int) -> None:
+    """Other calls go on in between."""
+    if number % BREATH == 0:
+        await asyncio.sleep(0)
 
 
 def _fail(outcome: Outcome, one: _Wanted) -> None:
