@@ -43,7 +43,7 @@ class Decoy:
         return values.get(form)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)  # tokens stand in it
 class Planted:
     """Tokens of one person, by transformation, and the pseudonym that gives the alarm."""
 

@@ -23,7 +23,7 @@ What = tuple[Any, ...]
 """A function and its arguments but for the items."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)  # tokens and sealed values stand in it
 class Job:
     what: What
     items: Sequence[Any]

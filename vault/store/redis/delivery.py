@@ -25,7 +25,7 @@ FIRST_PAUSE = 0.01
 """Seconds, doubled each time: what a failover or a slot on its way is given."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)  # keys and sealed values stand in it
 class Pending:
     """One command until it is answered."""
 

@@ -29,7 +29,7 @@ LOOK_AGAIN = 30.0
 """Seconds after which a connection is made anew, and its server looked over: settings change."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)  # keys and sealed values stand in it
 class _Asked:
     commands: Sequence[Command]
     replicas: int
