@@ -9,7 +9,7 @@ from vault.config import Settings
 from vault.crypto.keyset import Keyset
 from vault.engine.transformation import Transformation
 from vault.lifecycle.tokens import Lifecycle
-from vault.store import open_store, open_tokens
+from vault.store import open_store, open_tokens, tokens_path
 from vault.store.base import State
 
 SQLITE: Final = "sqlite:"
@@ -28,9 +28,14 @@ def sealed_under(settings: Settings, keyset: Keyset, version: int) -> dict[str, 
         for name, one in settings.transformations.items()
         if one.method == "vaulted"
     ]
-    if not known or not _is_made(settings):
+    if not known or not _has_tokens(settings):
         return {}
     return asyncio.run(_count(settings, known, version))
+
+
+def _has_tokens(settings: Settings) -> bool:
+    url, base = settings.store.url, settings.keys.keyset.parent
+    return not url.startswith(SQLITE) or tokens_path(url, base).exists()
 
 
 def _is_made(settings: Settings) -> bool:

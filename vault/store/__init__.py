@@ -14,7 +14,7 @@ from vault.store.sqlite import SqliteStore
 from vault.store.sqlite_tokens import SqliteTokens
 from vault.store.tokens import TokenStore
 
-__all__ = ["Store", "TokenStore", "is_redis", "open_store", "open_tokens"]
+__all__ = ["Store", "TokenStore", "is_redis", "open_store", "open_tokens", "tokens_path"]
 
 Tell = Callable[[str, Mapping[str, str | int | float]], None]
 _NO_REDIS = "store.url names a Redis: install `jeton[redis]`"
@@ -55,8 +55,13 @@ async def open_tokens(settings: StoreSettings, base: Path, tell: Tell = _tell_no
         except ModuleNotFoundError:
             raise SetUpError(_NO_REDIS) from None
         return RedisTokens(await Link.open(settings, tell), settings.replicas)
-    path = base / _path(settings.url)
-    return SqliteTokens.open(path.with_name(f"{path.stem}.tokens{path.suffix}"))
+    return SqliteTokens.open(tokens_path(settings.url, base))
+
+
+def tokens_path(url: str, base: Path) -> Path:
+    """The file of vaulted tokens that belongs to ``sqlite:PATH``."""
+    path = base / _path(url)
+    return path.with_name(f"{path.stem}.tokens{path.suffix}")
 
 
 def _path(url: str) -> str:
