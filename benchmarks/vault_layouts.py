@@ -1,12 +1,12 @@
 """What a vaulted token costs: bytes, all in, in several layouts; and calls a second.
 
-    python -m benchmarks.vault_layouts [--tokens 1000000] [--calls 100000] [--only bytes|rates]
+    python -m benchmarks.vault_layouts [--tokens 1000000] [--calls 20000] [--only bytes|rates]
 
 Tokens are those of `fr-nir` (5 bytes, sealed 48). Bytes in Redis are `used_memory` after, less
 before. Rates are those of `RedisTokens` on a server that flushes every write (`appendfsync
-always`), and of `SqliteTokens`: single calls from 64 callers, and batches of 1,000; beside them
-`redis-benchmark` on the same server in the same run, with as many connections and as long
-pipelines: an `HGET` for each token found, two `HSET` for each one created. Needs redis-server.
+always`), and of `SqliteTokens`: single calls from 64 callers, and batches of 1,000. Beside them
+`redis-benchmark`, in turn with them, on the same server, with as many connections and as long
+pipelines: an `HGET` for each token found, two `HSET` for each one made. Needs redis-server.
 """
 
 import argparse
@@ -17,7 +17,9 @@ import random
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from statistics import median
 
 from benchmarks.redis_server import Server, serving
 from vault.config import StoreSettings
@@ -34,6 +36,7 @@ BATCH = 1_000
 LANES = 4
 """Connections of a link to one server: single calls gather in pipelines on these."""
 MANY = 100_000_000
+ROUNDS = 5
 
 Layout = Callable[[Entry], list[tuple[bytes, ...]]]
 
@@ -136,79 +139,101 @@ async def rate(
     return len(calls) / (clock() - began)
 
 
-async def rates(store: TokenStore, calls: int) -> dict[str, float]:
-    """Tokens a second of each kind of call."""
-    fresh = list(entries(2 * calls))
-    singles, batched = fresh[:calls], fresh[calls:]
-    batches = [batched[n : n + BATCH] for n in range(0, calls, BATCH)]
-    most = 10**9
+Kind = Callable[[], Awaitable[float]]
 
-    def create(some: Sequence[Entry]) -> Callable[[], Awaitable[object]]:
-        return lambda: store.create(SPACE, some, most)
 
-    def find(some: Sequence[Entry]) -> Callable[[], Awaitable[object]]:
-        return lambda: store.find(SPACE, [one.token for one in some])
+def kinds(store: TokenStore, fresh: Iterator[Entry], calls: int) -> dict[str, Kind]:
+    """What each kind of call reaches, in tokens a second; every round has tokens of its own."""
+    made: list[Entry] = []
+
+    async def create(size: int, callers: int) -> float:
+        made[:] = [next(fresh) for _ in range(calls)]
+        return await again(size, callers)
+
+    async def again(size: int, callers: int) -> float:
+        batches = [made[n : n + size] for n in range(0, calls, size)]
+        return size * await rate(
+            callers, [partial(store.create, SPACE, some, 10**9) for some in batches]
+        )
+
+    async def find(size: int, callers: int) -> float:
+        tokens = [one.token for one in made]
+        batches = [tokens[n : n + size] for n in range(0, calls, size)]
+        return size * await rate(callers, [partial(store.find, SPACE, some) for some in batches])
 
     return {
-        "create": await rate(CALLERS, [create([one]) for one in singles]),
-        "find": await rate(CALLERS, [find([one]) for one in singles]),
-        "create, again": await rate(CALLERS, [create([one]) for one in singles]),
-        "create 1,000": BATCH * await rate(1, [create(some) for some in batches]),
-        "find 1,000": BATCH * await rate(1, [find(some) for some in batches]),
-        "create 1,000, again": BATCH * await rate(1, [create(some) for some in batches]),
+        f"{name}{label}": partial(kind, size, callers)
+        for label, size, callers in (("", 1, CALLERS), (" 1,000", BATCH, 1))
+        for name, kind in (("create", create), ("create again", again), ("find", find))
     }
 
 
-def references(server: Server, calls: int) -> dict[str, float]:
-    """`redis-benchmark`, in tokens a second."""
-    record, token = "x" * (16 + SEALED), "12345"
-    single = {"connections": LANES, "pipeline": CALLERS // LANES, "requests": 2 * calls}
-    batch = {"connections": 1, "pipeline": BATCH, "requests": 10 * calls}
-    write, read = ("HSET", "jt:__rand_int__", token, record), ("HGET", "jt:__rand_int__", token)
+def references(server: Server, calls: int) -> dict[str, Kind]:
+    """`redis-benchmark`: two keys for a token that is made, one for a token that is there."""
+    write = ("HSET", "jt:__rand_int__", "12345", "x" * (16 + SEALED))
+    read = ("HGET", "jt:__rand_int__", "12345")
+
+    async def run(keys: int, command: tuple[str, ...], connections: int, pipeline: int) -> float:
+        done = await asyncio.to_thread(
+            server.benchmark,
+            *command,
+            connections=connections,
+            pipeline=pipeline,
+            requests=4 * calls,
+        )
+        return done / keys
+
     return {
-        "create": server.benchmark(*write, **single) / 2,
-        "find": server.benchmark(*read, **single),
-        "create 1,000": server.benchmark(*write, **batch) / 2,
-        "find 1,000": server.benchmark(*read, **batch),
+        f"{name}{label}": partial(run, keys, command, connections, pipeline)
+        for label, connections, pipeline in (("", LANES, CALLERS // LANES), (" 1,000", 1, BATCH))
+        for name, keys, command in (
+            ("create", 2, write),
+            ("create again", 1, read),
+            ("find", 1, read),
+        )
     }
 
 
-async def redis_rates(server: Server, calls: int) -> dict[str, float]:
-    url = f"redis://127.0.0.1:{server.port}"
-    store = await open_tokens(StoreSettings(url=url, replicas=0, timeout=10.0), Path())
-    try:
-        return await rates(store, calls)
-    finally:
+async def in_turn(server: Server, calls: int, folder: str) -> list[dict[str, float]]:
+    """Medians of Redis, redis-benchmark and SQLite, which take turns."""
+    redis = StoreSettings(f"redis://127.0.0.1:{server.port}", replicas=0, timeout=10.0)
+    stores = [
+        await open_tokens(settings, Path(folder))
+        for settings in (redis, StoreSettings("sqlite:jeton.db"))
+    ]
+    fresh = entries(10**9)
+    jobs = [kinds(store, fresh, calls) for store in stores]
+    jobs.insert(1, references(server, calls))
+    reached: list[dict[str, list[float]]] = [{name: [] for name in jobs[0]} for _ in jobs]
+    for _ in range(ROUNDS):
+        for name in jobs[0]:
+            for job, taken in zip(jobs, reached, strict=True):
+                taken[name].append(await job[name]())
+    for store in stores:
         await store.close()
-
-
-async def sqlite_rates(calls: int) -> dict[str, float]:
-    with tempfile.TemporaryDirectory() as folder:
-        store = await open_tokens(StoreSettings(url="sqlite:jeton.db"), Path(folder))
-        try:
-            return await rates(store, calls)
-        finally:
-            await store.close()
+    return [{name: median(taken) for name, taken in each.items()} for each in reached]
 
 
 def report_rates(calls: int) -> None:
-    with serving("--appendonly", "yes", "--appendfsync", "always") as server:
-        redis = asyncio.run(redis_rates(server, calls))
-        beside = references(server, calls)
-    sqlite = asyncio.run(sqlite_rates(calls))
+    with (
+        serving("--appendonly", "yes", "--appendfsync", "always") as server,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        redis, beside, sqlite = asyncio.run(in_turn(server, calls, folder))
     print(
-        f"{'tokens a second':24} {'Redis':>10} {'redis-benchmark':>16} {'share':>6} {'SQLite':>10}"
+        f"{'tokens a second':22} {'Redis':>10} {'redis-benchmark':>16} {'share':>6} {'SQLite':>10}"
     )
     for name, reached in redis.items():
-        bound = beside.get(name)
-        told = f"{bound:16,.0f} {reached / bound:6.2f}" if bound else " " * 23
-        print(f"  {name:22} {reached:10,.0f} {told} {sqlite[name]:10,.0f}")
+        share = reached / beside[name]
+        print(
+            f"  {name:20} {reached:10,.0f} {beside[name]:16,.0f} {share:6.2f} {sqlite[name]:10,.0f}"
+        )
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--tokens", type=int, default=1_000_000)
-    parser.add_argument("--calls", type=int, default=100_000)
+    parser.add_argument("--calls", type=int, default=20_000)
     parser.add_argument("--only", choices=["bytes", "rates"])
     given = parser.parse_args()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")

@@ -18,7 +18,7 @@ from vault.store.tokens import TokenStore
 
 def opener(deployment: Any) -> OpenTokens:
     async def open_it() -> TokenStore:
-        return await open_tokens(deployment.settings(), Path())
+        return await open_tokens(deployment.settings(timeout=10.0), Path())
 
     return open_it
 

@@ -24,8 +24,8 @@ from vault.store.tokens import FULL, PARTITIONS, Change, Entry, partition_of
 BUCKETS = 4_096
 """With 100 million tokens a bucket holds some 380, fewer than `hash-max-listpack-entries`."""
 INDEX_BYTES = 16
-PIECE = 10_000
-"""Items of one call that are sent at once."""
+PIECE = 4_000
+"""Items of one call that are sent at once, within `store.timeout`."""
 SCRIPT_ITEMS = 256
 """Items of one script: Redis does nothing else meanwhile."""
 SCRIPT_FROM = 64
