@@ -96,7 +96,7 @@ async def rates(
         there = list(tokens)
         again = size * await rate(callers, [tokenise(some) for some in values], clock)
         back = size * await rate(callers, [detokenise(some) for some in there], clock)
-        return {f"tokenise{name}": fresh, f"tokenise{name}, again": again, f"back{name}": back}
+        return {f"tokenise{name}": fresh, f"tokenise{name} again": again, f"back{name}": back}
 
     alone = await told(1, CALLERS, [[value] for value in people[:calls]]) if singles else {}
     return alone | await told(BATCH, 1, batches)
@@ -115,13 +115,15 @@ def on_redis(server: Server, calls: int) -> tuple[Rates, Rates]:
     url = f"redis://127.0.0.1:{server.port}"
     settings = StoreSettings(url=url, replicas=0, timeout=10.0)
     reached = asyncio.run(on(settings, Path(), calls))
-    bound = references(server, calls)
-    names = {"create": "tokenise", "find": "back"}
-    told = {
-        f"{names[name.split()[0]]}{name.removeprefix(name.split()[0])}": rate
-        for name, rate in bound.items()
-    }
-    return reached, told
+    names: dict[str, str] = {}
+    for size in ("", f" {BATCH:,}"):
+        names |= {
+            f"tokenise{size}": f"create{size}",
+            f"tokenise{size} again": f"create again{size}",
+        }
+        names[f"back{size}"] = f"find{size}"
+    beside = references(server, calls)
+    return reached, {ours: asyncio.run(beside[theirs]()) for ours, theirs in names.items()}
 
 
 def profiled(calls: int) -> None:
