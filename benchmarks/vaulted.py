@@ -24,7 +24,7 @@ from pathlib import Path
 
 from benchmarks.population import nirs
 from benchmarks.redis_server import Server, serving
-from benchmarks.vault_layouts import BATCH, CALLERS, rate, references
+from benchmarks.vault_layouts import BATCH, CALLERS, LANES, rate
 from vault.config import StoreSettings
 from vault.config import Transformation as Configured
 from vault.crypto.keyset import new_keyset
@@ -35,6 +35,8 @@ from vault.store.sqlite_tokens import SqliteTokens
 from vault.store.tokens import Entry, TokenStore
 
 Rates = dict[str, float]
+RECORD = 64
+"""Bytes of an index and what is sealed."""
 SHOWN = 14
 """Functions of the profile."""
 
@@ -115,15 +117,26 @@ def on_redis(server: Server, calls: int) -> tuple[Rates, Rates]:
     url = f"redis://127.0.0.1:{server.port}"
     settings = StoreSettings(url=url, replicas=0, timeout=10.0)
     reached = asyncio.run(on(settings, Path(), calls))
-    names: dict[str, str] = {}
-    for size in ("", f" {BATCH:,}"):
-        names |= {
-            f"tokenise{size}": f"create{size}",
-            f"tokenise{size} again": f"create again{size}",
-        }
-        names[f"back{size}"] = f"find{size}"
-    beside = references(server, calls)
-    return reached, {ours: asyncio.run(beside[theirs]()) for ours, theirs in names.items()}
+    return reached, references(server, calls)
+
+
+def references(server: Server, calls: int) -> Rates:
+    """`redis-benchmark`, in values a second: two keys for a token that is made, one for a token
+    that is there."""
+    write = ("HSET", "jt:__rand_int__", "12345", "x" * RECORD)
+    read = ("HGET", "jt:__rand_int__", "12345")
+    found: Rates = {}
+    for size, connections, pipeline in (("", LANES, CALLERS // LANES), (f" {BATCH:,}", 1, BATCH)):
+        for name, keys, command in (
+            (f"tokenise{size}", 2, write),
+            (f"tokenise{size} again", 1, read),
+            (f"back{size}", 1, read),
+        ):
+            done = server.benchmark(
+                *command, connections=connections, pipeline=pipeline, requests=4 * calls
+            )
+            found[name] = done / keys
+    return found
 
 
 def profiled(calls: int) -> None:
