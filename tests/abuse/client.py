@@ -93,6 +93,7 @@ class Tally:
     answers: Counter[tuple[str, int, str]] = field(default_factory=Counter)
     """Of every kind, by status and code."""
     slowest: dict[str, float] = field(default_factory=dict)
+    longest: float = LONGEST
     broken: list[str] = field(default_factory=list)
     """Promises, in words; only the first hundred."""
 
@@ -108,7 +109,7 @@ class Tally:
             self.answers[kind, answer.status, answer.code] += 1
             if answer.code not in attack.codes or not answer.is_sound:
                 self._break(f"{kind}: answered {answer.status} {answer.code}")
-        if seconds > LONGEST and kind not in WAITS:
+        if seconds > self.longest and kind not in WAITS:
             self._break(f"{kind}: took {seconds:.2f} seconds")
 
     def hung(self, attack: Attack) -> None:
@@ -133,15 +134,17 @@ class Client:
         pid: int,
         progress: Callable[[Tally], None] | None = None,
         each: int = 10_000,
+        longest: float = LONGEST,
     ) -> None:
         self.port = port
         self._pid = pid
         self._progress = progress
         self._each = each
+        self._longest = longest
         self._stalled = 0.0
 
     async def send(self, attacks: Iterator[Attack], at_once: int) -> Tally:
-        tally = Tally()
+        tally = Tally(longest=self._longest)
         async with self._clock(), asyncio.TaskGroup() as lanes:
             for _ in range(at_once):
                 lanes.create_task(self._walk(attacks, tally))

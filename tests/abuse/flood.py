@@ -20,15 +20,17 @@ from pathlib import Path
 
 import uvloop
 
-from tests.abuse.client import Client, Tally
+from tests.abuse.client import LONGEST, Client, Tally
 from tests.abuse.requests import flood
 from tests.support.calls import Place, calling
 from tests.support.processes import open_files, resident
 from tests.support.service import Service
 
-PATIENCE = {"header_timeout": 1, "body_timeout": 1}
+PATIENCE = {"header_timeout": 2, "body_timeout": 2}
 """Seconds; shorter than as shipped, so that slow requests take the flood less time."""
 MOST_MEMORY = 10_000_000
+WARM = 10_000
+"""Requests until the worker has all that it comes to need."""
 VALUE = "185012A00401008"
 BOUNDLESS = {
     f"{budget}.{window}": 10**11
@@ -69,8 +71,15 @@ def honest_callers(service: Service) -> Iterator[None]:
         yield
 
 
-def run(service: Service, count: int, at_once: int, seed: int, verbose: bool = False) -> list[str]:
-    """The promises that were broken; `service` runs, with one worker."""
+def run(
+    service: Service,
+    count: int,
+    at_once: int,
+    seed: int,
+    longest: float = LONGEST,
+    verbose: bool = False,
+) -> list[str]:
+    """The promises that were broken; `service` runs, with one worker. `longest`: seconds."""
     assert service.process is not None
     pid, began = service.process.pid, time.monotonic()
     files, log = files_at_rest(service), service.log.stat().st_size
@@ -81,11 +90,13 @@ def run(service: Service, count: int, at_once: int, seed: int, verbose: bool = F
             done, memory = tally.sent.total(), resident(pid) / 1e6
             print(f"{done:>9,} after {time.monotonic() - began:.0f} s, {memory:.1f} MB", flush=True)
 
+    client = Client(service.port, pid, progress, longest=longest)
+
     def sent(part: Iterator) -> Tally:
-        return uvloop.run(Client(service.port, pid, progress).send(part, at_once))
+        return uvloop.run(client.send(part, at_once))
 
     with honest_callers(service):
-        warm = sent(islice(attacks, count // 10))
+        warm = sent(islice(attacks, min(WARM, count // 4)))
         before = resident(pid)
         tally = sent(attacks)
         after = resident(pid)

@@ -84,7 +84,17 @@ def _hosts(random: Random, credential: bytes) -> bytes:
 
 
 def _lengths(random: Random, credential: bytes) -> bytes:
-    numbers = [b"-1", b"+30", b"0x1e", b"1 5", b"30, 30", b"30,31", b"\xb2", b"9" * 30, b"1e3"]
+    numbers = [
+        b"-1" + b" " * 30,
+        b"+30",
+        b"0x1e",
+        b"1 5",
+        b"30, 30",
+        b"30,31",
+        b"\xb2",
+        b"9" * 30,
+        b"1e3",
+    ]
     twice = b"Content-Length: 31"
     if random.random() < 0.2:
         return request(credential, bodies.BATCH, twice)

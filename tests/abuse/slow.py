@@ -47,7 +47,9 @@ def slow_connections(service: Service, count: int) -> Iterator[Counter[str]]:
         assert process.stdin is not None
         process.stdin.write(service.credentials["enemy"].encode() + b"\n")
         process.stdin.flush()
+        until = time.monotonic() + 60
         while open_files(service.process.pid) < before + count * 0.95:
+            assert time.monotonic() < until, "the slow connections are not taken"
             time.sleep(0.05)
         yield ended
         ended.update(json.loads(process.communicate()[0]))

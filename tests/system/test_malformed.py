@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.abuse.bodies import MARK
-from tests.abuse.client import LONGEST, Client
+from tests.abuse.client import Client
 from tests.abuse.flood import prepared, run
 from tests.abuse.requests import KINDS, Attack, Manner, flood
 from tests.support.service import Service
@@ -24,7 +24,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.mark.timeout(240)
 def test_a_flood_breaks_no_promise(service: Service) -> None:
-    assert run(service, 20_000, at_once=64, seed=1) == []
+    # A busy machine may take its time: `python -m tests.abuse.flood` holds the second.
+    assert run(service, 20_000, at_once=64, seed=1, longest=5) == []
     assert service.stop() == 0
 
 
@@ -65,11 +66,11 @@ async def test_a_wrong_answer_would_be_found(
 
 
 async def test_a_late_answer_would_be_found() -> None:
-    (broken,) = await _broken(answer(GOOD + ID), late=LONGEST + 2)
+    (broken,) = await _broken(answer(GOOD + ID), late=0.3, longest=0.1)
     assert "seconds" in broken
 
 
-async def _broken(answered: Callable[[], bytes], late: float) -> list[str]:
+async def _broken(answered: Callable[[], bytes], late: float, longest: float = 60) -> list[str]:
     """What is said of a server that answers so."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -80,5 +81,6 @@ async def _broken(answered: Callable[[], bytes], late: float) -> list[str]:
 
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
+        client = Client(port, os.getpid(), longest=longest)
         attack = Attack("a test", b"x" * 10, frozenset({"malformed_request"}), Manner.LEAVE)
-        return (await Client(port, os.getpid()).send(iter([attack]), at_once=1)).broken
+        return (await client.send(iter([attack]), at_once=1)).broken

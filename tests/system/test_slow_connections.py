@@ -32,7 +32,7 @@ ENDS = {
 
 @pytest.fixture
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    patience = {"header_timeout": 1, "body_timeout": 1, "keep_alive_timeout": 1}
+    patience = {"header_timeout": 3, "body_timeout": 3, "keep_alive_timeout": 3}
     made = prepared(tmp_path_factory.mktemp("slow"), patience).start()
     yield made
     made.kill()

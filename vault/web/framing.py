@@ -34,7 +34,8 @@ def checked(version: str, headers: list[Header]) -> tuple[bytes, bool]:
         fits = version == "1.0" and len(hosts) <= 1 and not codings
     if not fits or not all(map(HOST.fullmatch, hosts)):
         raise ValueError
-    expects = any(each.lower() == b"100-continue" for each in seen[b"expect"])
+    # RFC 9110, section 10.1.1: HTTP/1.0 has no interim answers.
+    expects = version == "1.1" and any(each.lower() == b"100-continue" for each in seen[b"expect"])
     return hosts[0] if hosts else b"", expects
 
 
