@@ -6,8 +6,8 @@
 #   make docs    the documentation, warnings are errors
 #   make bench   the figures of the README and docs, on this machine
 #   make mutants changes access, ledger and crypto in each small way: does a test notice?
-#   make long    `make test` with 10,000 examples a property, an hour of fuzzing, `make mutants`,
-#                `make bench`; by hand
+#   make long    all that takes hours: 10,000 examples a property, an hour of fuzzing, mutants, a
+#                million malformed requests, timing, soak, benchmarks; by hand
 #   make clean   take away what the others made
 
 SHELL := /bin/bash
@@ -49,17 +49,7 @@ mutants: .venv/installed
 	$(RUN) tests.mutants
 
 long: .venv/installed
-	$(PYTEST) --hypothesis-profile=long --timeout=3600
-	$(RUN) tests.fuzz all --seconds 300
-	$(MAKE) mutants
-	$(RUN) tests.timing.credentials
-	$(RUN) tests.timing.vaulted
-	$(RUN) benchmarks.vaulted
-	$(RUN) benchmarks.rewrap --tokens 1000000
-	$(RUN) tests.abuse.flood
-	$(RUN) tests.abuse.slow
-	$(RUN) benchmarks.soak
-	$(MAKE) bench
+	@bash .ci/long
 
 wheels: .venv/installed
 	$(RUN) pip wheel --quiet --no-deps --build-constraint constraints.txt -w dist . ./sdk
