@@ -34,6 +34,12 @@ CREATE TABLE erased (
 """
 """Erased tokens are kept apart, so that looking for one is looking for one that never was."""
 
+_TOKEN = "token, idx, sealed FROM tokens", "token"
+_INDEX = "token, idx, x'' AS sealed FROM tokens INDEXED BY tokens_by_idx", "idx"
+_ERASED = "token, x'' AS idx, x'' AS sealed FROM erased", "token"
+"""Where to look for many at once. Which index is said: for more than one `idx`, SQLite's planner
+takes the primary key and goes through the whole space."""
+
 _PIECE = 4_000
 """Items in one statement: SQLite takes 32,766 parameters."""
 
@@ -48,7 +54,7 @@ def create(
     if not new:
         return [known[entry.index] for entry in entries]
     space = _space(connection, name)
-    standing = {token for token, _, _ in _among(connection, name, "token", new)}
+    standing = {token for token, _, _ in _among(connection, name, _TOKEN, new)}
     standing |= _erased(connection, name, new)
     held = _held(connection, space)
     taken = [0] * PARTITIONS
@@ -75,7 +81,7 @@ def create(
 
 
 def find(connection: sqlite3.Connection, name: str, tokens: Sequence[bytes]) -> list[Entry | None]:
-    found = {row[0]: Entry(*row) for row in _among(connection, name, "token", tokens)}
+    found = {row[0]: Entry(*row) for row in _among(connection, name, _TOKEN, tokens)}
     return [found.get(token) for token in tokens]
 
 
@@ -88,7 +94,7 @@ def find_index(
 
 def replace(connection: sqlite3.Connection, name: str, changes: Sequence[Change]) -> list[bool]:
     tokens = [token for token, _, _ in changes]
-    sealed = {row[0]: row[2] for row in _among(connection, name, "token", tokens)}
+    sealed = {row[0]: row[2] for row in _among(connection, name, _TOKEN, tokens)}
     answers = []
     changed: dict[bytes, bytes] = {}
     for token, old, new in changes:
@@ -108,7 +114,7 @@ def replace(connection: sqlite3.Connection, name: str, changes: Sequence[Change]
 def erase(connection: sqlite3.Connection, name: str, tokens: Sequence[bytes]) -> list[bool]:
     space = _space(connection, name)
     live = dict.fromkeys(_erased(connection, name, tokens), False)
-    live |= {token: True for token, _, _ in _among(connection, name, "token", tokens)}
+    live |= {token: True for token, _, _ in _among(connection, name, _TOKEN, tokens)}
     taken, erased = [0] * PARTITIONS, [0] * PARTITIONS
     answers = []
     gone = []
@@ -145,7 +151,8 @@ def scan(
 def scan_index(
     connection: sqlite3.Connection, name: str, pages: Sequence[tuple[bytes, int]]
 ) -> list[list[tuple[bytes, bytes]]]:
-    query = "SELECT * FROM tokens WHERE space = ? AND idx > ? ORDER BY idx LIMIT ?"
+    table, column = _INDEX
+    query = f"SELECT {table} WHERE space = ? AND {column} > ? ORDER BY {column} LIMIT ?"
     space = _known(connection, name)
     return [
         [(index, token) for token, index, _ in _packed(connection, query, (space, *page))]
@@ -206,35 +213,26 @@ def _count(
 def _by_index(
     connection: sqlite3.Connection, name: str, indexes: Sequence[bytes]
 ) -> dict[bytes, bytes]:
-    return {index: token for token, index, _ in _among(connection, name, "idx", indexes)}
-
-
-def _among(
-    connection: sqlite3.Connection, name: str, column: str, keys: Sequence[bytes]
-) -> Iterator[tuple[bytes, bytes, bytes]]:
-    """The rows with one of `keys` in `column`, as (token, index, sealed)."""
-    for some in _powers(keys):
-        yield from _packed(
-            connection,
-            "SELECT * FROM tokens WHERE space = (SELECT id FROM spaces WHERE name = ?)"
-            f" AND {column} IN ({_rows(len(some), '?')})",
-            (name, *some),
-        )
+    return {index: token for token, index, _ in _among(connection, name, _INDEX, indexes)}
 
 
 def _erased(connection: sqlite3.Connection, name: str, tokens: Sequence[bytes]) -> set[bytes]:
     """Those of `tokens` that are."""
-    return {
-        token
-        for some in _powers(tokens)
-        for token, _, _ in _packed(
+    return {token for token, _, _ in _among(connection, name, _ERASED, tokens)}
+
+
+def _among(
+    connection: sqlite3.Connection, name: str, where: tuple[str, str], keys: Sequence[bytes]
+) -> Iterator[tuple[bytes, bytes, bytes]]:
+    """The rows that have one of `keys`, as (token, index, sealed)."""
+    table, column = where
+    for some in _powers(keys):
+        yield from _packed(
             connection,
-            "SELECT token, x'' AS idx, x'' AS sealed FROM erased"
-            " WHERE space = (SELECT id FROM spaces WHERE name = ?)"
-            f" AND token IN ({_rows(len(some), '?')})",
+            f"SELECT {table} WHERE space = (SELECT id FROM spaces WHERE name = ?)"
+            f" AND {column} IN ({_rows(len(some), '?')})",
             (name, *some),
         )
-    }
 
 
 def _packed(
