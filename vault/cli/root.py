@@ -34,8 +34,12 @@ VERBS: dict[str, tuple[Verb, ...]] = {
     "To look after it": (
         Verb("keys", "keys", "Look after the keyset: list, rotate, destroy, rewrap."),
         Verb("audit", "audit", "Read and verify the record."),
-        Verb("honeytokens", "honeytokens", "Plant people who do not exist, to catch thieves."),
-        Verb("vault", "vault", "Look after random tokens: erase, rewrap, export, verify."),
+        Verb(
+            "honeytokens",
+            "honeytokens",
+            "Plant people who do not exist: whoever reveals one is locked.",
+        ),
+        Verb("vault", "vault", "Look after random tokens: erase, expire, rewrap, move, verify."),
     ),
 }
 

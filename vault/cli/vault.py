@@ -73,7 +73,7 @@ class Opened:
     ),
 )
 def vault() -> None:
-    """Look after random tokens: erase, expire, stats, rewrap, export, import, verify.
+    """Look after random tokens: erase, expire, rewrap, move, verify.
 
     Only transformations of method vaulted have any. Every verb works beside the running
     service, can be stopped at any time, and does the rest when it is run again.
