@@ -67,6 +67,7 @@ async def test_a_reader_in_the_way_is_waited_for_and_told(
     await store.close()
 
 
+@pytest.mark.slow
 async def test_gone_from_the_append_only_file_of_redis(tmp_path: Path) -> None:
     with running(Redis(tmp_path / "redis")) as server:
         store = await open_tokens(server.settings(), Path())

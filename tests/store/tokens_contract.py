@@ -69,6 +69,9 @@ async def check_whole(store: TokenStore, space: str) -> dict[bytes, Entry]:
 
 
 class TokensContract:
+    large = 12_000
+    """Tokens of a batch that is more than one piece."""
+
     @pytest.fixture
     async def store(self, open_another: OpenTokens) -> AsyncIterator[TokenStore]:
         opened = await open_another()
@@ -164,13 +167,13 @@ class TokensContract:
         assert await store.find(f"{space}00", [one.token]) == [None]
 
     async def test_a_large_batch(self, store: TokenStore, space: str) -> None:
-        entries = [entry(n % PARTITIONS) for n in range(12_000)]
+        entries = [entry(n % PARTITIONS) for n in range(self.large)]
         tokens = [one.token for one in entries]
         assert await store.create(space, entries, PLENTY) == tokens
         assert await store.create(space, entries, PLENTY) == tokens
         assert await store.find(space, tokens) == entries
         assert all(await store.replace(space, [(e.token, e.sealed, b"new") for e in entries]))
-        assert await store.count(space) == 12_000
+        assert await store.count(space) == self.large
         assert all(await store.erase(space, tokens))
         assert await store.count(space) == 0
 

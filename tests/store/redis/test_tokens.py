@@ -15,6 +15,8 @@ from tests.support.redis_deployments import Cluster, Replicated, running
 from vault.store import open_tokens
 from vault.store.tokens import TokenStore
 
+pytestmark = pytest.mark.slow
+
 
 def opener(deployment: Any) -> OpenTokens:
     async def open_it() -> TokenStore:
@@ -24,20 +26,24 @@ def opener(deployment: Any) -> OpenTokens:
 
 
 class TestStandalone(TokensContract):
+    large = 4_500
+
     @pytest.fixture
     def open_another(self, redis_server: Redis) -> OpenTokens:
         return opener(redis_server)
 
 
-@pytest.mark.slow
 class TestUnderSentinels(TokensContract):
+    large = 4_500
+
     @pytest.fixture
     def open_another(self, redis_replicated: Replicated) -> OpenTokens:
         return opener(redis_replicated)
 
 
-@pytest.mark.slow
 class TestCluster(TokensContract):
+    large = 4_500
+
     @pytest.fixture
     def open_another(self, redis_cluster: Cluster) -> OpenTokens:
         return opener(redis_cluster)
@@ -62,5 +68,5 @@ def prepare() -> Prepared:
 @pytest.mark.usefixtures("module_server")
 class TestModel(machine(prepare).TestCase):  # type: ignore[misc]
     settings = settings(
-        max_examples=max(10, settings.default.max_examples // 5), stateful_step_count=25
+        max_examples=max(6, settings.default.max_examples // 10), stateful_step_count=25
     )
