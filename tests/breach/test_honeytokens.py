@@ -1,16 +1,15 @@
 """Whoever reveals a person who does not exist is locked, and somebody hears of it."""
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
 import pytest
 
+from tests.support.receiver import Receiver
 from tests.support.service import Service, jeton
-from vault.ledger.alarms import SIGNATURE, signature
+from vault.ledger.alarms import signature
 
 pytestmark = [pytest.mark.breach, pytest.mark.system]
 
@@ -23,47 +22,10 @@ GRANTS = [f"{operation}:fr-nir:care" for operation in ("detokenise", "mask", "ma
 GRANTS += ["detokenise:birth-date:care", "detokenise:kept:care", "tokenise:fr-nir"]
 
 
-class Receiver(HTTPServer):
-    """Takes alarms, once it is `willing`."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
-        self.willing = threading.Event()
-        self.asked = threading.Semaphore(0)
-        self.taken: list[tuple[str, bytes]] = []
-        self.came = threading.Semaphore(0)
-        threading.Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/alarms?of=jeton"
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: Receiver
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.server.asked.release()
-        if not self.server.willing.is_set():
-            self.send_response(503)
-            self.end_headers()
-            return
-        assert self.path == "/alarms?of=jeton"
-        self.server.taken.append((self.headers[SIGNATURE], body))
-        self.send_response(204)
-        self.end_headers()
-        self.server.came.release()
-
-    def log_message(self, *_: Any) -> None: ...
-
-
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    made = Receiver()
-    yield made
-    made.shutdown()
-    made.server_close()
+    with Receiver() as made:
+        yield made
 
 
 class Trap:

@@ -1,5 +1,6 @@
 """Each duty is done when it is due, told by its name when it fails, and told in known words."""
 
+import asyncio
 import contextlib
 import os
 import sqlite3
@@ -26,9 +27,10 @@ async def test_a_duty_that_fails_is_told_by_its_name(
     async def broken(*_: object) -> None:
         raise KeyError("what it met")
 
+    house.audit = {"host": "north"}
     async with house.ledger() as (ledger, _):
         with monkeypatch.context() as failing:
-            for duty in ("_look_at_space", "flush", "mark", "_watch", "_retain"):
+            for duty in ("_look", "_look_at_space", "flush", "mark", "_watch", "_retain"):
                 failing.setattr(Maintenance, duty, broken)
             for part, duty in (("leases", "give_back_idle"), ("locks", "read")):
                 kind = type(getattr(ledger.maintenance._parts, part))
@@ -36,8 +38,29 @@ async def test_a_duty_that_fails_is_told_by_its_name(
             await ledger.maintenance.tick()
     assert house.heard("duty_failed") == [
         {"duty": duty, "error": "KeyError"}
-        for duty in ("free_space", "aggregates", "locks", "leases", "mark", "state", "retention")
+        for duty in (
+            "store",
+            "free_space",
+            "aggregates",
+            "locks",
+            "leases",
+            "mark",
+            "state",
+            "retention",
+        )
     ]
+
+
+async def test_duties_are_done_by_themselves(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vault.ledger.maintenance.TICK_SECONDS", 0.001)
+    async with house.ledger() as (ledger, store), asyncio.timeout(20):
+        await store.lock("portal", None, "by somebody else")
+        ledger.refused("portal", "not_allowed")
+        while len(house.heard("record_space")) < 3:  # noqa: ASYNC110 - it is told, and waits for none
+            await asyncio.sleep(0.001)
+        assert house.recorded(Refusals)
+        with pytest.raises(Refusal, match="locked"):
+            ledger.check_lock("portal", None)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +122,7 @@ async def test_retention_is_looked_at_once_a_day_by_one_worker(
     monkeypatch.setattr(Maintenance, "drop_expired", noted)
     async with house.ledger() as (ledger, _):
         began = house.now
-        for later in (0, 0.5, DAY - 1, DAY, DAY + 1, DAY - 10, DAY - 9.5):
+        for later in (0, 0, 0.5, DAY - 1, DAY, DAY + 1, DAY - 10, DAY - 9.5):
             house.now = began + later
             await ledger.maintenance.tick()
         assert dropped == [0, DAY, DAY - 10]
@@ -150,8 +173,52 @@ async def test_a_store_that_went_backwards_is_told_and_brought_up_by_what_it_los
         with pytest.raises(Refusal, match="budget_exhausted"):
             await house.reveal(ledger, items=11)
         await house.reveal(ledger, items=10)
-    (event,) = [event for event in house.recorded(Event) if event.name == "halted"]
-    assert event.detail == {"reason": reason}
+    noted = [(event.name, event.detail) for event in house.recorded(Event)]
+    assert ("halted", {"reason": reason}) in noted
+    assert ("replayed", {"writer": "w0", "charges": 1}) in noted
+    assert house.heard("replayed") == [{"charges": 1}]
+
+
+async def test_a_store_that_lost_charges_but_not_its_mark_went_backwards_too(house: House) -> None:
+    async with house.ledger() as (ledger, store):
+        first = await house.reveal(ledger)
+        second = await house.reveal(ledger)
+        await ledger.maintenance.tick()
+        await put_mark(house, Mark("w0", second.sequence, second.digest, first.sequence))
+        house.now += 61
+        await ledger.maintenance.tick()
+        assert (await store.state()).halted
+
+
+@pytest.mark.parametrize(("later", "halts"), [(599, False), (602, True)])
+async def test_of_a_store_of_the_network_it_is_usual_to_lose_what_is_recent(
+    house: House, later: float, halts: bool
+) -> None:
+    house.audit = {"host": "north"}
+    async with house.ledger() as (ledger, store):
+        first = await house.reveal(ledger)
+        house.now += 1
+        await house.reveal(ledger)
+        await ledger.maintenance.tick()
+        await put_mark(house, Mark("", first.sequence, first.digest, first.sequence))
+        house.now += later
+        await ledger.maintenance.tick()
+        assert bool((await store.state()).halted) == halts
+        assert house.heard("replayed") == [{"charges": 1}]
+        assert not house.heard("duty_failed")
+
+
+async def test_of_a_store_of_the_network_a_mark_may_go_back_alone(house: House) -> None:
+    house.audit = {"host": "north"}
+    async with house.ledger() as (ledger, store):
+        first = await house.reveal(ledger)
+        second = await house.reveal(ledger)
+        await ledger.maintenance.tick()
+        await put_mark(house, Mark("", first.sequence, first.digest, second.sequence))
+        await ledger.maintenance.tick()
+        assert not (await store.state()).halted
+        assert not house.heard("replayed")
+        assert not house.heard("duty_failed")
 
 
 async def put_mark(house: House, mark: Mark) -> None:

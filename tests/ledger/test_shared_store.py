@@ -150,6 +150,8 @@ async def test_an_emptied_redis_stops_reveals_and_gets_locks_and_charges_back(
         assert "jeton audit accept" in refused.detail
         await ledger.accept_state("it was emptied by mistake")
         assert await revealed(house, ledger, 5) == 2, "what was charged counts again"
+        await ledger.maintenance.tick()
+        assert (await store.state()).halted is None, "it is known by now"
         assert not house.heard("duty_failed")
 
 
