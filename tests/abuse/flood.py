@@ -67,7 +67,7 @@ def honest_callers(service: Service) -> Iterator[None]:
         connection.request("POST", "/v1/detokenise/fr-nir", body, headers)
         return connection.getresponse()
 
-    with calling([Place(service.port)], call, each=1):
+    with calling([Place(service.port, service.tls)], call, each=1):
         yield
 
 

@@ -4,6 +4,7 @@ authority = Authority.create(tmp_path)
 pair = authority.issue("first")               # for 127.0.0.1 and localhost
 context = authority.trusting()                # what a client connects with
 pair.put(certificate_path, key_path)          # as a renewal would
+settings, context = encrypted(tmp_path)       # all of it, where nothing is renewed
 """
 
 import ssl
@@ -85,6 +86,14 @@ class Authority:
 
     def trusting(self) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=self.path)
+
+
+def encrypted(folder: Path) -> tuple[dict[str, str], ssl.SSLContext]:
+    """Settings of a server with a certificate, and what a client connects with."""
+    authority = Authority.create(folder)
+    certificate, key = folder / "tls.crt", folder / "tls.key"
+    authority.issue("first").put(certificate, key)
+    return {"tls_certificate": str(certificate), "tls_key": str(key)}, authority.trusting()
 
 
 def serial_of(tls: ssl.SSLSocket) -> int:

@@ -15,6 +15,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -24,6 +25,8 @@ from dataclasses import dataclass, field
 from email.message import Message
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from tests.support.calls import Place
 
 JETON = (sys.executable, "-m", "vault")
 READY_SECONDS = 30.0
@@ -72,6 +75,8 @@ class Service:
     """Added to that of the process at the next start."""
     program: Sequence[str] = JETON
     """What is started; a drill may put something in between."""
+    tls: ssl.SSLContext | None = None
+    """What to connect with, where the configuration has a certificate."""
 
     @classmethod
     def create(cls, folder: Path) -> "Service":
@@ -183,7 +188,7 @@ class Service:
         return self._ask("POST", f"/v1/{call}", json.dumps(body).encode(), headers)
 
     def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = Place(self.port, self.tls).connect()
         try:
             connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()

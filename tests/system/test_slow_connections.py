@@ -5,12 +5,14 @@ How fast these are is for `python -m tests.abuse.slow`; here they only have to b
 
 import asyncio
 import resource
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 
 import pytest
 
 from tests.abuse.flood import files_at_rest, honest_callers, prepared, settled
 from tests.abuse.slow_connections import WAYS, hold
+from tests.support.certificates import encrypted
 from tests.support.service import Service
 
 pytestmark = pytest.mark.system
@@ -54,19 +56,44 @@ async def test_the_service_ends_every_one_by_itself(service: Service) -> None:
     assert settled(service.process.pid, files) <= files
 
 
+Enemy = Callable[[Service], Awaitable[object]]
+"""Keeps a connection until the service ends it."""
+
+
+async def _without_end(service: Service) -> None:
+    await hold(service.port, WAYS["first line"], b"", pause=0.1)
+
+
+async def _silent(service: Service) -> None:
+    await hold(service.port, WAYS["silent"], b"", pause=0.1)
+
+
+async def _silent_once_connected(service: Service) -> None:
+    with suppress(OSError):
+        reader, _ = await asyncio.open_connection("127.0.0.1", service.port, ssl=service.tls)
+        await reader.read()
+
+
+@pytest.mark.parametrize(
+    ("enemy", "is_encrypted"),
+    [(_without_end, False), (_silent, True), (_silent_once_connected, True)],
+    ids=["plain", "no handshake", "encrypted"],
+)
 async def test_more_than_there_may_be_files_for_keep_nobody_out(
-    tmp_path_factory: pytest.TempPathFactory,
+    tmp_path_factory: pytest.TempPathFactory, enemy: Enemy, is_encrypted: bool
 ) -> None:
     """A service that may have 400 files, and 600 connections that never end."""
-    service = prepared(tmp_path_factory.mktemp("slow"), patience={})
+    folder = tmp_path_factory.mktemp("slow")
+    service = prepared(folder, patience={})
+    if is_encrypted:
+        settings, service.tls = encrypted(folder)
+        lines = "".join(f'{name} = "{path}"\n' for name, path in settings.items())
+        service.edit(lambda text: text.replace("[server]\n", f"[server]\n{lines}"))
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     service.program = ("prlimit", "--nofile=400:400", *service.program)
     try:
         service.start()
-        held = [
-            asyncio.create_task(hold(service.port, WAYS["first line"], b"", pause=0.1))
-            for _ in range(600)
-        ]
+        held = [asyncio.create_task(enemy(service)) for _ in range(600)]
         await asyncio.wait(held, timeout=60, return_when=asyncio.FIRST_COMPLETED)
         with honest_callers(service):
             await asyncio.sleep(1)

@@ -88,7 +88,7 @@ class Connection(HttpToolsProtocol):
 
     @property
     def is_in_handshake(self) -> bool:
-        """Accepted, and not yet connected: TLS comes first."""
+        """Accepted, and not yet connected."""
         return self.transport is None
 
     # What comes in --------------------------------------------------------------------------
@@ -303,6 +303,8 @@ class Connection(HttpToolsProtocol):
         elif not self._unread():
             self.connections.discard(self)
             self.transport.close()
+            if self.scheme == "https":  # it would wait for the peer's farewell, and keep its file
+                self.loop.call_soon(self.transport.abort)
 
     def _is_busy(self) -> bool:
         return self.cycle is not None and not self.cycle.response_complete

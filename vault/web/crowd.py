@@ -2,8 +2,8 @@
 
 Whoever keeps connections open without asking for anything can hold a file each, and there are
 only so many: when they run out, honest callers are no longer accepted. So there is a bound below
-the kernel's, and at the bound those go that wait for nothing: idle ones, and those whose head
-does not come to an end. What is being answered stays.
+the kernel's, and at the bound those go that wait for nothing: idle ones, and those whose
+handshake or head does not come to an end. What is being answered stays.
 """
 
 import resource

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from itertools import chain, islice
 from types import FrameType
 from typing import cast
 from weakref import WeakSet
@@ -21,6 +22,7 @@ from vault.web.addresses import is_unix, listeners, tell, warn_of_plain_text
 from vault.web.connection import LINGER, Connection
 from vault.web.crowd import capacity, make_room
 from vault.web.dispatch import Application
+from vault.web.handshakes import LATEST, Handshake
 from vault.web.server_config import BACKLOG, ServerConfig
 from vault.web.tls import Certificate, Encryption
 
@@ -57,9 +59,10 @@ class Server(uvicorn.Server):
         self._reload = reload
         self._started = started
         self._reloading: asyncio.Task[bool] | None = None
-        self._accepted: WeakSet[Connection] = WeakSet()
+        self._accepted: WeakSet[Connection | Handshake] = WeakSet()
         certificate = config.certificate
         self._encryption = None if certificate is None else Encryption(certificate)
+        self._handshakes: dict[Handshake, None] = {}
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Raises what the application did not start for."""
@@ -80,27 +83,38 @@ class Server(uvicorn.Server):
         tell(sockets, encrypted=self._encryption is not None)
 
     async def _listen(self, sock: socket.socket) -> asyncio.Server:
-        loop = asyncio.get_running_loop()
-        if self._encryption is None or is_unix(sock):
-            return await loop.create_server(self._connection, sock=sock, backlog=BACKLOG)
-        return await loop.create_server(
-            self._connection,
-            sock=sock,
-            backlog=BACKLOG,
-            ssl=self._encryption.context,
-            ssl_handshake_timeout=self.config.limits.header_timeout,
-            ssl_shutdown_timeout=LINGER,
-        )
+        plain = self._encryption is None or is_unix(sock)
+        accept = self._connection if plain else self._handshake
+        return await asyncio.get_running_loop().create_server(accept, sock=sock, backlog=BACKLOG)
 
     def _connection(self) -> Connection:
-        connections = cast("set[Connection]", self.server_state.connections)
-        if len(connections) >= self.config.max_connections:
-            make_room(connections, self.config.max_connections)
-        connection = Connection(
-            self.config, self.server_state, self.lifespan.state, asyncio.get_running_loop()
-        )
+        self._make_room(max(0, len(self._handshakes) - LATEST))
+        connection = self._connected()
         self._accepted.add(connection)
         return connection
+
+    def _handshake(self) -> Handshake:
+        assert self._encryption is not None
+        self._make_room(max(0, len(self._handshakes) - LATEST))
+        context, timeout = self._encryption.context, self.config.limits.header_timeout
+        handshake = Handshake(self._handshakes, context, timeout, self._shaken)
+        self._accepted.add(handshake)
+        return handshake
+
+    def _shaken(self) -> Connection:
+        self._make_room(0)
+        return self._connected()
+
+    def _connected(self) -> Connection:
+        loop = asyncio.get_running_loop()
+        return Connection(self.config, self.server_state, self.lifespan.state, loop)
+
+    def _make_room(self, handshakes: int) -> None:
+        """For one more beside the connections and the `handshakes` oldest of those under way."""
+        connections = cast("set[Connection]", self.server_state.connections)
+        most = self.config.max_connections
+        if len(connections) + handshakes >= most:
+            make_room(chain(connections, islice(self._handshakes, handshakes)), most)
 
     async def on_tick(self, counter: int) -> bool:
         if counter % 5 == 0:
@@ -115,7 +129,7 @@ class Server(uvicorn.Server):
         await self._accept_the_last(sockets or [])
         expiring = asyncio.create_task(self._expire_often())
         try:
-            await self._handshakes()
+            await self._hands_shaken()
             await super().shutdown(sockets)
         finally:
             expiring.cancel()
@@ -133,7 +147,7 @@ class Server(uvicorn.Server):
         for server in self.servers:
             server.close()
 
-    async def _handshakes(self) -> None:
+    async def _hands_shaken(self) -> None:
         """Let those that have begun end: a request comes after them."""
         now = asyncio.get_running_loop().time
         deadline = now() + min(LINGER, self.config.limits.shutdown_timeout / 2)
