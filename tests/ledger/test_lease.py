@@ -8,52 +8,13 @@ from typing import Any
 
 import pytest
 
-from vault.config import DAY, HOUR
+from tests.support.leases import Clock, Counted, limits, made, spend
+from vault.config import HOUR
 from vault.errors import Refusal
 from vault.ledger.lease import IDLE_SECONDS, RETRY_SECONDS, Leases, bucket_end
 from vault.ledger.locks import Locks
-from vault.store.base import Charge, Lease, Limit
+from vault.store.base import Limit
 from vault.store.sqlite import SqliteStore
-
-START = 1_800_000_000.0  # a bucket begins here
-
-
-def limits(ceiling: int) -> tuple[Limit, ...]:
-    return (
-        Limit("intake", "tokenise.hour", HOUR, ceiling),
-        Limit("intake", "tokenise.day", DAY, ceiling * 5),
-    )
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = START
-
-    def __call__(self) -> float:
-        return self.now
-
-
-class Counted:
-    """A store that counts how often it is asked, and can be away."""
-
-    def __init__(self, store: SqliteStore) -> None:
-        self.inner = store
-        self.asked = 0
-        self.away = False
-
-    async def lease(self, charge: Charge, share: int, now: float) -> Lease:
-        self._count()
-        await asyncio.sleep(0)
-        return await self.inner.lease(charge, share, now)
-
-    async def give_back(self, limits: tuple[Limit, ...], items: int, leased_at: float) -> None:
-        self._count()
-        await self.inner.give_back(limits, items, leased_at)
-
-    def _count(self) -> None:
-        self.asked += 1
-        if self.away:
-            raise Refusal("store_unavailable", "away", 1)
 
 
 @pytest.fixture
@@ -71,16 +32,6 @@ def clock() -> Clock:
 @pytest.fixture
 def leases(store: Counted, clock: Clock) -> Leases:
     return made(store, clock)
-
-
-def made(store: Counted, clock: Clock) -> Leases:
-    return Leases(store, Locks(store.inner), clock, clock)  # type: ignore[arg-type]
-
-
-async def spend(
-    leases: Leases, limits: tuple[Limit, ...], items: int, end_user: str | None = None
-) -> None:
-    await leases.spend(Charge("intake", end_user, items, limits))
 
 
 async def spend_all(leases: Leases, limits: tuple[Limit, ...], items: int = 1) -> int:
