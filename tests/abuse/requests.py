@@ -157,6 +157,12 @@ def _cut_head(random: Random, credential: bytes) -> bytes:
     return whole[: random.randrange(1, len(whole) - 1)]
 
 
+def _slow_head(random: Random, credential: bytes) -> bytes:
+    """Whatever comes next belongs to the credential."""
+    whole = request(credential, b"")
+    return whole[: whole.index(b"Bearer ") + random.randint(7, 20)]
+
+
 def _cut_body(random: Random, credential: bytes) -> bytes:
     return request(credential, length=b"%d" % (len(bodies.BATCH) + random.randint(1, 100)))
 
@@ -253,7 +259,7 @@ KINDS: dict[str, Kind] = {
     "call, media type": Kind(10, _wrong_media, ["unsupported_media_type"]),
     "call, no credential": Kind(30, _unknown, ["unauthenticated"]),
     "call, many ahead": Kind(5, _ahead, BAD, Manner.LEAVE),
-    "slow, head": Kind(1, _cut_head, ["timeout"], Manner.DRIBBLE),
+    "slow, head": Kind(1, _slow_head, ["timeout"], Manner.DRIBBLE),
     "slow, body": Kind(1, _length_too_large, ["timeout"], Manner.DRIBBLE),
 }
 WAITS = frozenset({"length, too large", "slow, head", "slow, body"})

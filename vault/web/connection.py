@@ -319,7 +319,7 @@ class Connection(HttpToolsProtocol):
             self._refuse(
                 Refusal("timeout", f"the headers were not here within {timeout:g} seconds")
             )
-        elif not (self.config.ending and self._unread()):
+        elif self._phase is not Phase.IDLE or not self._unread():  # else it comes in time
             self._deadline = now + LINGER
             self.transport.close()
 
