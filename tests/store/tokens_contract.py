@@ -63,7 +63,9 @@ async def check_whole(store: TokenStore, space: str) -> dict[bytes, Entry]:
     assert len(everything) == len({one.token for one in everything}), "a token twice"
     indexes = await scanned_index(store, space, 1_000)
     assert len(indexes) == len(dict(indexes)), "an index twice"
-    assert dict(indexes) == {one.index: token for token, one in live.items()}
+    back = {one.index: token for token, one in live.items()}
+    alone = len(back.items() - dict(indexes).items()), len(dict(indexes).items() - back.items())
+    assert alone == (0, 0), f"{alone} tokens and indexes do not lead to each other"
     assert await store.count(space) == len(live)
     return live
 
