@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import socket
 import ssl
 import stat
 import time
@@ -69,6 +70,8 @@ async def test_an_alarm_arrives_signed_and_is_gone(
     alarms.start()
     await until(lambda: bool(receiver.taken) and not kept(tmp_path))
     await alarms.close()
+    assert alarms._task is not None
+    assert alarms._task.done()
     ((signed, body),) = receiver.taken
     assert (receiver.paths, receiver.kinds) == (["/alarms?of=jeton"], ["application/json"])
     said = json.loads(body)
@@ -174,8 +177,12 @@ async def test_a_receiver_that_comes_with_a_reload(
     await alarms.close()
 
 
+@pytest.mark.parametrize("there", [True, False])
 async def test_a_receiver_that_fails_is_left_alone_ever_longer(
-    receiver: Receiver, made: Callable[[str | None], Alarms], monkeypatch: pytest.MonkeyPatch
+    receiver: Receiver,
+    made: Callable[[str | None], Alarms],
+    monkeypatch: pytest.MonkeyPatch,
+    there: bool,
 ) -> None:
     waits: list[float] = []
 
@@ -184,17 +191,30 @@ async def test_a_receiver_that_fails_is_left_alone_ever_longer(
         waits.append(seconds)
         if len(waits) == 10:
             receiver.willing.set()
+            alarms.renew(receiver.url)
         await asyncio.sleep(0)
         raise TimeoutError
 
     monkeypatch.setattr("vault.ledger.alarms.asyncio.wait_for", noted)
     receiver.willing.clear()
-    alarms = made(receiver.url)
+    alarms = made(receiver.url if there else "http://127.0.0.1:1/")
     await alarms.put({}, AT)
     alarms.start()
     await until(lambda: len(waits) >= 12)
     await alarms.close()
     assert waits[:12] == [2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 1, 1]
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_receiver_that_says_nothing_is_not_waited_for(
+    made: Callable[[str | None], Alarms], monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setattr(alarms_module, "TIMEOUT_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        alarms = made(f"{scheme}://127.0.0.1:{silent.getsockname()[1]}")
+        await alarms.put({}, AT)
+        with pytest.raises(TimeoutError):
+            alarms._deliver(alarms._url or "")
 
 
 async def test_tls_is_verified(
