@@ -49,8 +49,8 @@ NONCE_BYTES = 12
 NO_TOKEN = "no value has this token under this context"  # noqa: S105 - words for an error
 NEEDS_CONTEXT = "this transformation binds tokens to a context: send one"
 FULL_UP = (
-    "as many tokens are in use as max_fill allows: erase or expire old ones, raise it, or use a"
-    " longer format"
+    "as many tokens are taken, erased ones too, as max_fill allows: raise it, or use a longer"
+    " format"
 )
 
 
