@@ -249,6 +249,7 @@ def test_a_lock_between_refuses_the_repetition(
     _lock(pair, "locked", end_user=end_user, locked=False)
     _soon(lambda: pair.ask("locked", request_id, service=1), 200)
     assert pair.recorded(request_id) == [False, True]
+    _soon(lambda: pair.ask("locked", request_id, service=0), 200)
 
 
 def test_a_lock_stops_shares_in_hand_and_comes_before_grants(pair: Pair) -> None:

@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -72,9 +72,25 @@ def samples(service: Service) -> Path:
         reply = service.post(f"tokenise/{name}", body, service.credentials["everything"])
         assert (reply.status, reply.body["errors"]) == (200, [])
         made[name] = {"values": values, "tokens": reply.body["tokens"]}
+    _spend_all(service, made)
     path = service.folder / "samples.json"
     path.write_text(json.dumps({"purpose": PURPOSE, "texts": made}))
     return path
+
+
+def _spend_all(service: Service, made: Mapping[str, Mapping[str, list[str]]]) -> None:
+    """All that `poor` may: whatever it asks for from then on is too much."""
+    values, tokens = made["fr-nir"]["values"], made["fr-nir"]["tokens"]
+    bodies = {
+        "tokenise": {"value": values[0]},
+        "detokenise": {"token": tokens[0]},
+        "match": {"token": tokens[0], "candidate": values[0]},
+    }
+    for operation, body in bodies.items():
+        for _ in range(2):
+            asked = (f"{operation}/fr-nir", body | {"context": "one"}, service.credentials["poor"])
+            reply = service.post(*asked, None if operation in {"tokenise", "match"} else PURPOSE)
+        assert (reply.status, reply.body["code"]) == (429, "budget_exhausted")
 
 
 @pytest.mark.timeout(SECONDS + 60)
