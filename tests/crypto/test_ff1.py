@@ -178,6 +178,18 @@ def test_refuses_other_lengths(length: object) -> None:
         FF1(NIST_KEY, 10).encrypt_int(1, length)  # type: ignore[arg-type]
 
 
+def test_no_tweak_is_the_empty_one() -> None:
+    ff1, row, xs = FF1(NIST_KEY, 10), [1, 2, 3, 4, 5, 6, 7, 8], np.arange(3, dtype=np.uint64)
+    for call in (ff1.encrypt, ff1.decrypt):
+        assert call(row) == call(row, b"")
+    for one in (ff1.encrypt_int, ff1.decrypt_int):
+        assert one(12345678, 8) == one(12345678, 8, b"")
+    for ints in (ff1.encrypt_ints, ff1.decrypt_ints):
+        assert np.array_equal(ints(xs, 8), ints(xs, 8, b""))
+    for many in (ff1.encrypt_many, ff1.decrypt_many):
+        assert np.array_equal(many([row]), many([row], b""))
+
+
 def test_any_bytes_will_do_for_keys_and_tweaks() -> None:
     expected = FF1(NIST_KEY, 10).encrypt([1] * 8, b"12345678")
     ff1 = FF1(bytearray(NIST_KEY), 10)
@@ -219,6 +231,7 @@ def test_many_threads_may_use_one() -> None:
     expected = ff1.encrypt_ints(xs, 15, b"12345678")
     scalar = [ff1.encrypt_int(x, 15, b"12345678") for x in range(300)]
     wrong: list[object] = []
+    done: list[bool] = []
     ready = threading.Barrier(6)
 
     def work(vector: bool) -> None:
@@ -228,6 +241,7 @@ def test_many_threads_may_use_one() -> None:
                 wrong.append("vector")
             if not vector and scalar != [ff1.encrypt_int(x, 15, b"12345678") for x in range(300)]:
                 wrong.append("scalar")
+        done.append(vector)
 
     threads = [threading.Thread(target=work, args=(i % 2 == 0,)) for i in range(6)]
     for thread in threads:
@@ -236,3 +250,4 @@ def test_many_threads_may_use_one() -> None:
         thread.join()
     assert scalar == expected[:300].tolist()
     assert not wrong
+    assert len(done) == 6  # and none of them ended by an exception

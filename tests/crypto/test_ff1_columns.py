@@ -137,13 +137,22 @@ def test_paths_agree(data: st.DataObject, radix: int, n: int, length: int, key_l
     assert ff1.decrypt_many(expected, each).tolist() == rows
 
 
-def test_tweaks_of_different_lengths_in_one_batch() -> None:
+@pytest.mark.parametrize(
+    "each", [[b"", b"12345678", b"x" * 20], [b"12345678", b"x" * 20, b"87654321"]]
+)
+def test_tweaks_of_different_lengths_in_one_batch(each: list[bytes]) -> None:
     ff1 = FF1(KEY, 10)
     rows = [[1] * 15, [1] * 15, [2] * 15]
-    each = [b"", b"12345678", b"x" * 20]
     expected = list(starmap(ff1.encrypt, zip(rows, each, strict=True)))
     assert ff1.encrypt_many(rows, each).tolist() == expected
     assert ff1.decrypt_many(expected, each).tolist() == rows
+
+
+@pytest.mark.parametrize("length", [3, 40])
+def test_numerals_come_as_uint16(length: int) -> None:
+    ff1 = FF1(KEY, 1000)
+    for many in (ff1.encrypt_many, ff1.decrypt_many):
+        assert many(np.ones((2, length), np.int64)).dtype == np.uint16
 
 
 def test_numerals_may_be_of_any_integer_type() -> None:

@@ -1,6 +1,7 @@
 """KEKs from a file, the environment and a command; and what is said when they cannot be had."""
 
 import base64
+import os
 import shlex
 import sys
 from pathlib import Path
@@ -89,15 +90,56 @@ def test_says_what_is_wrong_and_shows_nothing(spec: str, words: str, tmp_path: P
 )
 def test_refuses_what_is_not_32_bytes_in_base64(text: str, kek_file: Path) -> None:
     kek_file.write_text(text)
-    with pytest.raises(SetUpError, match="base64 text of 32 bytes") as caught:
+    with pytest.raises(SetUpError, match="from `file` is not the base64 text of 32") as caught:
         open_kek("file:kek.key", kek_file.parent)
     assert not text or text not in str(caught.value)
 
 
 def test_a_command_is_given_nothing_to_read(tmp_path: Path) -> None:
-    line = f"command:{shlex.quote(sys.executable)} -c 'input(); import time; time.sleep(60)'"
-    with pytest.raises(SetUpError, match="exit code"):
-        open_kek(line, tmp_path)
+    line = f"command:{shlex.quote(sys.executable)} -c 'input(); print({TEXT!r})'"
+    ours, (reading, writing) = os.dup(0), os.pipe()
+    try:
+        os.write(writing, b"a line that is there to be read\n")
+        os.dup2(reading, 0)
+        with pytest.raises(SetUpError, match="exit code"):
+            open_kek(line, tmp_path)
+    finally:
+        os.dup2(ours, 0)
+        for descriptor in (ours, reading, writing):
+            os.close(descriptor)
+
+
+def test_what_a_command_complains_of_is_not_shown(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SetUpError, match="exit code 3"):
+        open_kek("command:sh -c 'echo a-secret >&2; exit 3'", tmp_path)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_only_the_first_colon_parts_the_kind_from_the_rest(kek_file: Path) -> None:
+    other = kek_file.with_name("kek:of:1.key")
+    kek_file.rename(other)
+    assert open_kek("file:kek:of:1.key", other.parent).name == "file"
+    assert open_kek("command:cat kek:of:1.key", other.parent).name == "command"
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        ("file:none.key", "the KEK file none.key cannot be opened"),
+        (f"file:{TEXT}", "the KEK file that keys.kek names cannot be opened"),
+        ("env:NO_SUCH_KEK", "the environment variable NO_SUCH_KEK, which holds the KEK,"),
+        (f"env:{TEXT}", "the environment variable that keys.kek names, which holds the KEK,"),
+    ],
+)
+def test_a_place_is_named_unless_a_key_was_put_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spec: str, said: str
+) -> None:
+    monkeypatch.delenv("NO_SUCH_KEK", raising=False)
+    with pytest.raises(SetUpError) as caught:
+        open_kek(spec, tmp_path)
+    assert str(caught.value).startswith(said)
 
 
 def test_a_command_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,6 +80,30 @@ def test_paths_agree(domain: Domain, count: int, width: int) -> None:
         assert permutation.encrypt(rank, bytes(width)) == int(same[row])
 
 
+@pytest.mark.parametrize("domain", [NIR, DATES], ids=["nir", "dates"])
+def test_the_first_rank_outside_is_walked_on_from(domain: Domain) -> None:
+    """What FF1 sends to `size` itself, which no rank has."""
+    ff1 = FF1(bytes(range(32)), domain.radix)
+    permutation = Permutation(KEY, domain)
+    for step, walk, many in (
+        (ff1.decrypt_int, permutation.encrypt, permutation.encrypt_array),
+        (ff1.encrypt_int, permutation.decrypt, permutation.decrypt_array),
+    ):
+        rank = step(domain.size, domain.length)
+        while rank >= domain.size:  # back to where a walk through `size` begins
+            rank = step(rank, domain.length)
+        assert walk(rank) < domain.size
+        assert int(many(np.array([rank], np.uint64))[0]) == walk(rank)
+
+
+def test_no_tweak_is_the_empty_one() -> None:
+    permutation, ranks = Permutation(KEY, NIR), np.arange(3, dtype=np.uint64)
+    for one in (permutation.encrypt, permutation.decrypt):
+        assert one(5) == one(5, b"")
+    for many in (permutation.encrypt_array, permutation.decrypt_array):
+        assert np.array_equal(many(ranks), many(ranks, b""))
+
+
 def test_without_a_remainder_it_is_ff1_itself() -> None:
     plain = FF1(bytes(range(32)), 10)
     permutation = Permutation(KEY, Domain.numerals(10, 15))

@@ -140,6 +140,6 @@ def _decoded(text: bytes, kind: str) -> Secret:
         key = base64.b64decode(text.strip(), validate=True)
     except binascii.Error:
         key = b""
-    if len(key) != KEY_BYTES:
+    if len(key) != KEY_BYTES or len(text) > MAX_TEXT:  # whose rest was not read
         raise SetUpError(f"the KEK from `{kind}` is not the base64 text of 32 bytes")
     return Secret(key)
