@@ -206,4 +206,6 @@ def test_refuses_integers_outside_the_domain_and_domains_above_64_bits() -> None
         FF1(KEY, 10).encrypt_ints(np.array([1, 10**8], np.uint64), 8)
     with pytest.raises(ValueError, match=r"2\*\*64"):
         FF1(KEY, 10).encrypt_ints(np.array([1], np.uint64), 20)
+    with pytest.raises(ValueError, match=r"2\*\*64"):
+        FF1(KEY, 2).encrypt_ints(np.array([1], np.uint64), 65)
     assert FF1(KEY, 10).encrypt_many(np.zeros((0, 15), np.int64)).shape == (0, 15)

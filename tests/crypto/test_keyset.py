@@ -3,6 +3,7 @@
 import hashlib
 import hmac
 import pickle
+import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -34,6 +35,19 @@ def test_a_new_one_has_one_primary_version() -> None:
     assert len(bare(keyset.primary.secret)) == len(bare(keyset.root)) == 32
     assert not keyset.root.matches(bare(keyset.primary.secret))
     assert not keyset.root.matches(new_keyset(NOW).root)
+
+
+@pytest.mark.parametrize("zone", ["Etc/GMT+12", "Etc/GMT-14"])
+def test_its_dates_are_utc_whatever_the_machine_thinks(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert new_keyset(NOW).primary.created == "2026-11-24T12:00:00+00:00"
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_the_life_of_versions_in_two_slots() -> None:

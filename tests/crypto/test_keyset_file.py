@@ -67,6 +67,40 @@ def test_is_for_its_owner_only_and_readable_without_the_keys(path: Path) -> None
     }
 
 
+def test_a_file_of_this_edition_opens_for_ever() -> None:
+    """Kept as it was written once: of keys and a KEK that are for tests alone."""
+    kept = Path(__file__).parents[1] / "vectors" / "keyset.json"
+    assert bare(load(kept, KEK)) == (
+        7,
+        2,
+        (
+            (1, "destroyed", "2026-01-02T03:04:05+00:00"),
+            (2, "enabled", "2026-02-02T03:04:05+00:00"),
+            (3, "primary", "2026-03-02T03:04:05+00:00"),
+        ),
+        (bytes([9] * 32), None, bytes([2] * 32), bytes([3] * 32)),
+    )
+
+
+def test_nobody_else_could_open_it_while_it_was_written(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modes: list[int] = []
+    fchmod = os.fchmod
+
+    def noted(descriptor: int, mode: int) -> None:
+        modes.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        fchmod(descriptor, mode)
+
+    monkeypatch.setattr(os, "fchmod", noted)
+    before = os.umask(0)
+    try:
+        save(path, new_keyset(NOW), KEK)
+    finally:
+        os.umask(before)
+    assert modes == [0o600]
+
+
 def test_every_flipped_bit_is_noticed(path: Path) -> None:
     save(path, lives()[4], KEK)
     whole = path.read_bytes()

@@ -20,6 +20,15 @@ def test_both_ways_agree_with_digit_by_digit(data: st.DataObject, radix: int, le
     assert from_int(value, len(digits), radix) == string(value, len(digits), radix) == digits
 
 
+@pytest.mark.parametrize("radix", range(2, 41))
+@pytest.mark.parametrize("length", [5, SHORT, SHORT + 1])
+def test_every_small_radix_both_ways(radix: int, length: int) -> None:
+    digits = [(7 * place + 3) % radix for place in range(length)]
+    value = to_int(digits, radix)
+    assert value == num(digits, radix)
+    assert from_int(value, length, radix) == digits
+
+
 @pytest.mark.parametrize("radix", [2, 10, 36, 37, 1000])
 def test_the_greatest_digit_is_radix_less_one(radix: int) -> None:
     assert to_int([radix - 1], radix) == radix - 1
