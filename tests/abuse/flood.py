@@ -4,8 +4,8 @@
 
 Prints what came of every kind, and exits 1 where a promise was broken: every answer is a
 documented one and comes within a second, the worker's memory is within 10 MB of where it was
-after the first tenth, its files are closed, honest callers are answered, and its log holds no
-error.
+after the first ten thousand, its files are closed, honest callers are answered, and its log holds
+no error.
 """
 
 import argparse
@@ -150,9 +150,10 @@ def _print(tally: Tally, warm: Tally, before: int, after: int, seconds: float) -
             if of == kind
         )
         print(f"{kind:32}{tally.sent[kind]:>8,}  {tally.slowest[kind] * 1e3:6.0f} ms  {answers}")
-    count = tally.sent.total() + warm.sent.total()
-    print(f"{count:,} requests in {seconds:.0f} s; memory {before / 1e6:.1f} MB after a tenth of")
-    print(f"them, {after / 1e6:.1f} MB after all")
+    warmed = warm.sent.total()
+    count = tally.sent.total() + warmed
+    print(f"{count:,} requests in {seconds:.0f} s; memory {before / 1e6:.1f} MB after {warmed:,},")
+    print(f"{after / 1e6:.1f} MB after all")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

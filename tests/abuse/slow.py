@@ -31,7 +31,8 @@ from tests.support.service import Service
 AT_ONCE = 4
 PAUSE = 1.0
 """Seconds between two bytes of a slow connection."""
-SETTLE = 2.0
+SETTLE = 11.0
+"""Seconds: the service's patience as shipped, so that it is ending some all the while."""
 MOST = 2.0
 
 
