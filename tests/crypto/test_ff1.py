@@ -53,7 +53,8 @@ def test_fifteen_digits_that_seven_other_implementations_agree_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("radix", "v", "b"), [(256, 29, 29), (2, 8, 1), (2, 9, 2), (10, 8, 4), (65536, 3, 6)]
+    ("radix", "v", "b"),
+    [(256, 29, 29), (257, 1, 2), (2, 8, 1), (2, 9, 2), (10, 8, 4), (65536, 3, 6)],
 )
 def test_b_is_exact(radix: int, v: int, b: int) -> None:
     # With floats, ceil(29 * log2(256) / 8) comes out as 30 in some implementations.
