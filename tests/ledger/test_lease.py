@@ -2,31 +2,16 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.leases import Clock, Counted, limits, made, spend
+from tests.support.leases import Clock, Counted, limits, made, one_by_one, spend
 from vault.config import HOUR
 from vault.errors import Refusal
 from vault.ledger.lease import IDLE_SECONDS, RETRY_SECONDS, Leases, bucket_end
 from vault.ledger.locks import Locks
 from vault.store.base import Limit
-from vault.store.sqlite import SqliteStore
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Counted]:
-    store = SqliteStore.open(tmp_path / "jeton.db")
-    yield Counted(store)
-    await store.close()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture
@@ -130,9 +115,7 @@ async def test_no_window_holds_more_however_late_a_share_is_spent(
 
 async def test_idle_shares_are_given_back(leases: Leases, store: Counted, clock: Clock) -> None:
     few = limits(12_800)
-    for _ in range(200):
-        await spend(leases, few, 1)
-        clock.now += 0.001
+    await one_by_one(leases, few, clock, 200)
     clock.now += IDLE_SECONDS
     await leases.give_back_idle()
     await leases.give_back_idle()
@@ -146,9 +129,7 @@ async def test_a_share_of_who_is_locked_is_given_back(
     leases: Leases, store: Counted, clock: Clock
 ) -> None:
     few = limits(12_800)
-    for _ in range(50):
-        await spend(leases, few, 1)
-        clock.now += 0.001
+    await one_by_one(leases, few, clock, 50)
     assert leases.in_hand(few) > 0
     await store.inner.lock("intake", None, "a drill")
     await leases._locks.read()
@@ -170,9 +151,7 @@ async def test_the_store_refuses_an_end_user_who_is_locked(leases: Leases, store
 
 async def test_closing_gives_everything_back(leases: Leases, store: Counted, clock: Clock) -> None:
     few = limits(12_800)
-    for _ in range(200):
-        await spend(leases, few, 1)
-        clock.now += 0.001
+    await one_by_one(leases, few, clock, 200)
     await leases.close()
     assert await spend_all(made(store, clock), few, 12_600) == 12_600
 
@@ -181,9 +160,7 @@ async def test_with_the_store_away_only_what_is_leased_is_spent(
     leases: Leases, store: Counted, clock: Clock
 ) -> None:
     few = limits(12_800)
-    for _ in range(50):
-        await spend(leases, few, 1)
-        clock.now += 0.001
+    await one_by_one(leases, few, clock, 50)
     store.away = True
     in_hand = leases.in_hand(few)
     assert leases.any_in_hand
@@ -206,9 +183,7 @@ async def test_what_is_given_back_with_its_answer_lost_is_not_given_back_twice(
     leases: Leases, store: Counted, clock: Clock
 ) -> None:
     few = limits(12_800)
-    for _ in range(200):
-        await spend(leases, few, 1)
-        clock.now += 0.001
+    await one_by_one(leases, few, clock, 200)
     in_hand, give_back = leases.in_hand(few), store.inner.give_back
     assert in_hand > 0
 

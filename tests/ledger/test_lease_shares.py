@@ -1,37 +1,20 @@
 """One share's life: leased, spent to the last, filled up, given back, and never of two buckets."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
-from tests.support.leases import START, Clock, Counted, limits, made, spend
+from tests.support.leases import START, Clock, Counted, limits, made, one_by_one, spend
 from vault.config import HOUR
 from vault.errors import Refusal
 from vault.ledger.lease import IDLE_SECONDS, RETRY_SECONDS, Leases, bucket_end
 from vault.ledger.locks import Locks
 from vault.store.base import BUCKETS, Limit
-from vault.store.sqlite import SqliteStore
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Counted]:
-    store = SqliteStore.open(tmp_path / "jeton.db")
-    yield Counted(store)
-    await store.close()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 async def warm(leases: Leases, few: tuple[Limit, ...], clock: Clock, times: int = 50) -> int:
     """Spend one by one until there is a share in hand; how much of it is left."""
-    for _ in range(times):
-        await spend(leases, few, 1)
-        clock.now += 0.001
+    await one_by_one(leases, few, clock, times)
     await settled(leases, few)
     assert leases.in_hand(few) > 2
     return leases.in_hand(few)

@@ -59,3 +59,10 @@ async def spend(
     leases: Leases, limits: tuple[Limit, ...], items: int, end_user: str | None = None
 ) -> None:
     await leases.spend(Charge("intake", end_user, items, limits))
+
+
+async def one_by_one(leases: Leases, limits: tuple[Limit, ...], clock: Clock, times: int) -> None:
+    """A thousand a second."""
+    for _ in range(times):
+        await spend(leases, limits, 1)
+        clock.now += 0.001
