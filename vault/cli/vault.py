@@ -1,6 +1,7 @@
 """`jeton vault`: random tokens, erased, expired, counted, rewrapped, moved and verified."""
 
 import asyncio
+import dataclasses
 import os
 import sys
 import time
@@ -26,7 +27,7 @@ from vault.crypto.secret import Secret
 from vault.engine.vaulted import Vaulted
 from vault.errors import ItemError, Refusal, SetUpError
 from vault.lifecycle import archive
-from vault.lifecycle.tokens import Lifecycle
+from vault.lifecycle.tokens import Findings, Lifecycle
 from vault.store.tokens import TokenStore
 from vault.telemetry import Names, install
 
@@ -351,23 +352,17 @@ def verify(transformation: str, config: Path, as_json: bool) -> int:
     Exit code 1 where one does not.
     """
 
-    async def work(opened: Opened) -> dict[str, int]:
+    async def work(opened: Opened) -> Findings:
         async with Pace("verifying", 2 * await opened.lifecycle.count()) as pace:
-            found = await opened.lifecycle.verify(pace.went)
-        return {
-            "tokens": found.tokens,
-            "erased": found.erased,
-            "unopened": found.unopened,
-            "without_index": found.without_index,
-            "without_token": found.without_token,
-        }
+            return await opened.lifecycle.verify(pace.went)
 
     found = _run(config, transformation, work)
+    counts = dataclasses.asdict(found)
     if as_json:
-        print_json(found)
+        print_json(counts)
     else:
-        table(("what", "count"), [(key.replace("_", " "), f"{n:,}") for key, n in found.items()])
-    return 1 if any(found[key] for key in ("unopened", "without_index", "without_token")) else 0
+        table(("what", "count"), [(key.replace("_", " "), f"{n:,}") for key, n in counts.items()])
+    return 0 if found.clean else 1
 
 
 def _run(config: Path, name: str, work: Callable[[Opened], Awaitable[T]]) -> T:
