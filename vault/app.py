@@ -156,6 +156,10 @@ class Vault:
     def knows(self, transformation: str) -> bool:
         return transformation in self.rules.transformations
 
+    def at_once(self, call: Call) -> Answer | None:
+        """None where the answer has to be waited for: `perform` the call then."""
+        return self.service.at_once(call)
+
     async def perform(self, call: Call) -> Answer:
         """Raises Refusal with nothing answered."""
         return await self.service.perform(call)

@@ -124,28 +124,58 @@ class Service:
         self._told: dict[tuple[str, str], float] = {}
         self._telling: set[asyncio.Task[None]] = set()
 
+    def at_once(self, call: Call) -> Answer | None:
+        """The answer to a call of which nothing has to be waited for: a small batch of values
+        that FF1 makes into tokens, within the share that is in hand. None for every other one.
+
+        Raises Refusal with nothing answered."""
+        count = len(call.items)
+        if call.operation != "tokenise" or count >= OFF_LOOP:
+            return None
+        transformation = self._transformation(call)
+        try:
+            allowance = self._admit(call)
+            if not count:
+                return Answer([])
+            if transformation.fpe is None or not self._ledger.spend_now(allowance.limits, count):
+                return None
+            return self._counted(call, transformation.tokenise(call.items, call.contexts))
+        except Refusal as refusal:
+            self._refused(call, refusal)
+            raise
+
     async def perform(self, call: Call) -> Answer:
         """Answer a call, or raise Refusal with nothing answered and nothing disclosed."""
-        transformation = self.transformations.get(call.transformation)
-        if transformation is None:
-            raise Refusal("unknown_transformation", "no transformation has this name")
-        if call.contexts is not None and transformation.context == "none":
-            raise Refusal("malformed_request", "this transformation takes no context")
+        transformation = self._transformation(call)
         try:
-            self._ledger.check_lock(call.principal, call.end_user)
-            allowance = self._access.authorise(
-                call.principal, call.operation, call.transformation, call.purpose, call.end_user
-            )
+            allowance = self._admit(call)
             if not call.items:
                 return Answer([])
             if call.operation == "tokenise":
                 return await self._tokenise(call, transformation, allowance)
             return await self._disclose(call, transformation, allowance)
         except Refusal as refusal:
-            self._ledger.refused(call.principal, refusal.code)
-            if refusal.limit is not None:
-                self._metrics.refused_budget(call.principal, refusal.limit)
+            self._refused(call, refusal)
             raise
+
+    def _transformation(self, call: Call) -> Transformation:
+        transformation = self.transformations.get(call.transformation)
+        if transformation is None:
+            raise Refusal("unknown_transformation", "no transformation has this name")
+        if call.contexts is not None and transformation.context == "none":
+            raise Refusal("malformed_request", "this transformation takes no context")
+        return transformation
+
+    def _admit(self, call: Call) -> Allowance:
+        self._ledger.check_lock(call.principal, call.end_user)
+        return self._access.authorise(
+            call.principal, call.operation, call.transformation, call.purpose, call.end_user
+        )
+
+    def _refused(self, call: Call, refusal: Refusal) -> None:
+        self._ledger.refused(call.principal, refusal.code)
+        if refusal.limit is not None:
+            self._metrics.refused_budget(call.principal, refusal.limit)
 
     async def _tokenise(
         self, call: Call, transformation: Transformation, allowance: Allowance
@@ -159,15 +189,16 @@ class Service:
             charge = Charge(call.principal, call.end_user, count, allowance.limits)
             await self._ledger.spend(charge)
         if vaulted is not None:
-            outcome = await self._draw(call, vaulted)
-        elif count < OFF_LOOP:  # as `_compute`, without its price for a single value
-            outcome = transformation.tokenise(call.items, call.contexts)
-        else:
-            outcome = await self._compute(
-                count, lambda: transformation.tokenise(call.items, call.contexts)
-            )
+            return self._counted(call, await self._draw(call, vaulted))
+        return self._counted(
+            call,
+            await self._compute(count, lambda: transformation.tokenise(call.items, call.contexts)),
+        )
+
+    def _counted(self, call: Call, outcome: Outcome) -> Answer:
+        """Tokens that were made, in the record's sum."""
         failures = outcome.failures() if outcome.errors else []
-        self._ledger.tokenised(call.principal, transformation.name, count, len(failures))
+        self._ledger.tokenised(call.principal, call.transformation, len(call.items), len(failures))
         return Answer(outcome.texts, failures)
 
     async def _disclose(

@@ -210,7 +210,10 @@ async def _careless(vault: Vault, call: Call, perform: Any) -> Answer:
 
 def serve(level: str, form: str, *arguments: str) -> None:
     global _log  # noqa: PLW0603
-    perform, entry = Vault.perform, vault.service._entry
+    perform, entry, at_once = Vault.perform, vault.service._entry, Vault.at_once
+
+    def at_once_unless_careless(self: Vault, call: Call) -> Answer | None:
+        return None if call.purpose and call.purpose != CARE else at_once(self, call)
 
     async def performing(self: Vault, call: Call) -> Answer:
         asyncio.get_running_loop().set_debug(sys.flags.dev_mode)  # the server turns it off
@@ -233,6 +236,7 @@ def serve(level: str, form: str, *arguments: str) -> None:
 
     with ExitStack() as stack:
         stack.enter_context(patch.object(Vault, "perform", performing))
+        stack.enter_context(patch.object(Vault, "at_once", at_once_unless_careless))
         stack.enter_context(patch.object(vault.service, "_entry", entering))
         stack.enter_context(patch.object(vault.process, "install", installing))
         if level == "leaky":

@@ -3,6 +3,7 @@
     with FaultProxy(server.port) as proxy:
         proxy.delay = 0.5           # seconds, each way
         proxy.black_hole = True     # connections are accepted, and nothing arrives
+        proxy.swallow("127.0.0.2")  # the same for those from one address
         proxy.cut()                 # every connection is reset; new ones are refused
         proxy.heal()
 
@@ -26,6 +27,7 @@ class FaultProxy:
         self.delay = 0.0
         self._target = target
         self._flowing = asyncio.Event()
+        self._of_sources: dict[str, asyncio.Event] = {}
         self._accepting = True
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="fault-proxy")
@@ -57,6 +59,16 @@ class FaultProxy:
         change = self._flowing.clear if swallows else self._flowing.set
         self._loop.call_soon_threadsafe(change)
 
+    def swallow(self, source: str) -> None:
+        """Nothing from or to that address arrives any more."""
+        self._loop.call_soon_threadsafe(self._flows(source).clear)
+
+    def _flows(self, source: str) -> asyncio.Event:
+        if source not in self._of_sources:
+            self._of_sources[source] = asyncio.Event()
+            self._of_sources[source].set()
+        return self._of_sources[source]
+
     def cut(self) -> None:
         self._accepting = False
         self._loop.call_soon_threadsafe(self._abort)
@@ -65,6 +77,8 @@ class FaultProxy:
         self.delay = 0.0
         self._accepting = True
         self.black_hole = False
+        for flowing in self._of_sources.values():
+            self._loop.call_soon_threadsafe(flowing.set)
 
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
@@ -77,7 +91,8 @@ class FaultProxy:
         self._listening.set()
         await self._ended.wait()
         server.close()
-        self._flowing.set()
+        for flowing in (self._flowing, *self._of_sources.values()):
+            flowing.set()
         self._abort()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -101,13 +116,18 @@ class FaultProxy:
             return
         self._open.add(onward)
         try:
-            await asyncio.gather(self._pump(reader, onward), self._pump(there, writer))
+            flows = self._flows(writer.get_extra_info("peername")[0])
+            await asyncio.gather(
+                self._pump(reader, onward, flows), self._pump(there, writer, flows)
+            )
         finally:
             for end in (writer, onward):
                 end.transport.abort()
                 self._open.discard(end)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flows: asyncio.Event
+    ) -> None:
         """Chunks in order, each as late as the delay says, however many are on their way."""
         loop = asyncio.get_running_loop()
         late: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
@@ -117,6 +137,9 @@ class FaultProxy:
                 due, chunk = await late.get()
                 await asyncio.sleep(max(0.0, due - loop.time()))
                 await self._flowing.wait()
+                await flows.wait()
+                if writer.is_closing():
+                    return
                 writer.write(chunk)
                 if not chunk:
                     writer.close()

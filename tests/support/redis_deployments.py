@@ -133,7 +133,9 @@ class Replicated:
         return (
             primary["role"] == "master"
             and sum(
-                isinstance(one, dict) and one.get("state") == "online" and one["lag"] <= 1
+                isinstance(one, dict)
+                and one.get("state") == "online"
+                and one["lag"] <= 1 < one["offset"]
                 for name, one in primary.items()
                 if name.startswith("slave")
             )

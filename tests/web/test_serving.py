@@ -181,6 +181,14 @@ def test_what_comes_after_a_request_does_not_spoil_its_answer(service: Running) 
     assert answer.count(b"HTTP/1.1") == 1
 
 
+def test_what_comes_after_an_answered_request_is_refused_by_itself(service: Running) -> None:
+    body = b'{"value":"100"}'
+    answer, _ = raw(service.port, post(body, length(len(body))) + b"garbage\r\n\r\n")
+    first, refusal = answer.split(b'"}', 1)
+    assert first.startswith(b"HTTP/1.1 200")
+    assert problem(refusal) == (400, "malformed_request")
+
+
 def test_an_upgrade_is_answered_as_it_stands(service: Running) -> None:
     body = b'{"value":"123"}'
     chunked = b"5\r\n" + body[:5] + b"\r\na\r\n" + body[5:] + b"\r\n0\r\n\r\n"

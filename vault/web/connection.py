@@ -3,6 +3,9 @@
 uvicorn waits for ever for headers, for a body that nobody reads any more and for a peer that
 does not take its answer, and it arms a timer for every answer. Here a connection only notes a
 deadline, and the server looks at all of them twice a second.
+
+Calls are answered without ASGI, and without a task where nothing has to be waited for: that is
+most of what a small call would cost. Pages take uvicorn's way.
 """
 
 import asyncio
@@ -11,8 +14,10 @@ import math
 import socket
 import termios
 from asyncio import Transport
+from collections import deque
+from collections.abc import Coroutine
 from enum import Enum, auto
-from typing import Final
+from typing import Any, Final
 from urllib.parse import unquote
 
 import httptools
@@ -25,7 +30,10 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from vault.errors import Refusal
 from vault.web import framing, problem
-from vault.web.headers import new_request_id
+from vault.web.calls import Calls, Reply, ending
+from vault.web.exchange import CONTINUE, Exchange
+from vault.web.headers import Header, new_request_id
+from vault.web.intake import Disconnected, Message, Receive
 from vault.web.problem import HTTPRefusal
 from vault.web.server_config import ServerConfig
 
@@ -34,6 +42,9 @@ LINGER: Final = 2.0
 a last time while the service ends."""
 PIPELINED: Final = 64
 """Requests that may wait on one connection for the answer to the one before them."""
+AT_ONCE: Final = 16
+"""Requests of one chunk that are answered as they are read; others have their turn between
+those that come after them."""
 BLANKS: Final = b" \t"
 UNIX: Final = ("unix", 0)
 """Who calls over the Unix socket: no address, and so in no network."""
@@ -51,6 +62,8 @@ class Connection(HttpToolsProtocol):
     """The protocol class for uvicorn's `http` setting."""
 
     config: ServerConfig
+    cycle: Exchange | RequestResponseCycle  # type: ignore[assignment]
+    pipeline: deque[tuple[Exchange | RequestResponseCycle, Any]]  # type: ignore[assignment]
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -72,6 +85,11 @@ class Connection(HttpToolsProtocol):
         """Bytes since the last of a body: chunk extensions and trailers."""
         self._head_too_large = False
         self._refused = False
+        self._calls: Calls | None = self.config.loaded_app.calls
+        self._unstarted: Exchange | None = None
+        """The one whose turn it is, while its body may still be in this chunk."""
+        self._answered = 0
+        """Requests of this chunk that were answered as they were read."""
         self._stuck_since = math.inf
         self._deadline = self.loop.time() + self._limits.header_timeout
         if transport.get_extra_info("socket").family == socket.AF_UNIX:
@@ -82,6 +100,8 @@ class Connection(HttpToolsProtocol):
             and self.server[1] == self.config.metrics_port
         ):
             self.app = self.config.loaded_app.metrics_only
+            self._calls = None
+        self._source = str(self.client[0]) if self.client else ""
 
         if len(self.connections) > self.config.max_connections:  # all others are being answered
             self._refuse(Refusal("overloaded", "too many connections", 1))
@@ -98,6 +118,7 @@ class Connection(HttpToolsProtocol):
             return
         self._chunk = len(data)
         self._began = False
+        self._answered = 0
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -109,6 +130,8 @@ class Connection(HttpToolsProtocol):
                 self._refuse(Refusal("malformed_request", "this is no HTTP/1.1 request"))
         if self._phase is not Phase.IDLE:
             self._bound(begun_before=not self._began)
+            if self._unstarted is not None and not self._refused:
+                self._converse(self._unstarted)
 
     def _bound(self, *, begun_before: bool) -> None:
         """What the parser holds and nobody has seen yet may not grow without end."""
@@ -128,7 +151,9 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         if len(self.pipeline) >= PIPELINED:
             raise ValueError  # stops the parser: those before it are answered
-        super().on_message_begin()
+        self.url = b""
+        self.headers = []
+        self.expect_100_continue = False
         self._phase = Phase.HEAD
         self._began = True
         self._head = self._hosts = 0
@@ -153,28 +178,68 @@ class Connection(HttpToolsProtocol):
             if size > self._limits.max_headers:
                 self._head_too_large = True
                 raise ValueError
-        parser, scope = self.parser, self.scope
+        parser, version = self.parser, "1.1"
         # Asking for the version takes longer than all of this; only 1.1 is kept alive unasked.
         keep_alive = parser.should_keep_alive()
         if not (keep_alive and self._is_plain and self._hosts == 1):
-            version = scope["http_version"] = parser.get_http_version()
+            version = parser.get_http_version()
             keep_alive = keep_alive and version == "1.1"
             self._host, self.expect_100_continue = framing.checked(version, self.headers)
-        scope["method"] = parser.get_method().decode("ascii")
-        path, _, scope["query_string"] = framing.target(self.url)
-        scope["raw_path"] = path
-        text = path.decode("ascii")
-        scope["path"] = unquote(text) if "%" in text else text
+        target = framing.target(self.url)
         self._phase = Phase.BODY
         self._fed = True
         self._deadline = math.inf
-        self.headers = []  # what comes now are trailers, which nobody reads
-        self._begin(keep_alive and not self.config.ending)
+        headers, self.headers = self.headers, []  # what comes now are trailers: nobody reads them
+        self._begin(version, target, headers, keep_alive and not self.config.ending)
 
-    def _begin(self, keep_alive: bool) -> None:
+    def _begin(
+        self, version: str, target: framing.Target, headers: list[Header], keep_alive: bool
+    ) -> None:
         """Answer the request that has come, or note it behind the one that is being answered."""
-        earlier = self.cycle
-        self.cycle = RequestResponseCycle(
+        earlier, app = self.cycle, self.app
+        method = self.parser.get_method().decode("ascii")
+        path, _, query = target
+        if self._calls is not None and path.startswith(b"/v1/"):
+            expects = self.expect_100_continue
+            exchange = Exchange(method, path, query, headers, self._source, keep_alive, expects)
+            self.cycle = exchange
+            if earlier is None or earlier.response_complete:
+                self._unstarted = exchange
+                return
+        else:
+            self.cycle = self._page(version, method, path, query, headers, keep_alive)
+            if earlier is None or earlier.response_complete:
+                self._start_asgi_task(self.cycle, app)
+                return
+        self.flow.pause_reading()
+        self.pipeline.appendleft((self.cycle, app))
+
+    def _page(
+        self,
+        version: str,
+        method: str,
+        path: bytes,
+        query: bytes,
+        headers: list[Header],
+        keep_alive: bool,
+    ) -> RequestResponseCycle:
+        text = path.decode("ascii")
+        self.scope = {
+            "type": "http",
+            "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
+            "http_version": version,
+            "server": self.server,
+            "client": self.client,
+            "scheme": self.scheme,  # type: ignore[typeddict-item]
+            "method": method,
+            "root_path": self.root_path,
+            "path": unquote(text) if "%" in text else text,
+            "raw_path": path,
+            "query_string": query,
+            "headers": headers,
+            "state": self.app_state.copy(),
+        }
+        return RequestResponseCycle(
             scope=self.scope,
             transport=self.transport,
             flow=self.flow,
@@ -187,37 +252,45 @@ class Connection(HttpToolsProtocol):
             keep_alive=keep_alive,
             on_response=self.on_response_complete,
         )
-        if earlier is None or earlier.response_complete:
-            self._start_asgi_task(self.cycle, self.app)
-        else:
-            self.flow.pause_reading()
-            self.pipeline.appendleft((self.cycle, self.app))
 
     def on_body(self, body: bytes) -> None:
         self._fed = True
         cycle = self.cycle
         if cycle.response_complete:
             return
-        cycle.body += body
+        if isinstance(cycle, Exchange):
+            cycle.feed(body)
+        else:
+            cycle.body += body
+            cycle.message_event.set()
         if len(cycle.body) > HIGH_WATER_LIMIT:
             self.flow.pause_reading()
-        cycle.message_event.set()
 
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():  # see `_stay`
             return
-        super().on_message_complete()
+        cycle = self.cycle
         self._phase = Phase.IDLE
-        if self.cycle.response_complete:  # it was answered before it was whole
+        if cycle.response_complete:  # it was answered before it was whole
             self._deadline = self.loop.time() + self._limits.keep_alive_timeout
+            return
+        cycle.more_body = False
+        if not isinstance(cycle, Exchange):
+            cycle.message_event.set()
+        elif cycle is self._unstarted:
+            self._converse(cycle)
+        else:
+            cycle.wake()
 
     def _stay(self, rest: bytes) -> None:
         """Answer a request to upgrade as it stands (Java's client asks for ``h2c`` with every
         first call). The parser takes what follows for another protocol: it is the body."""
         self.cycle.keep_alive = False
+        cycle = self.cycle
+        sent = cycle.headers if isinstance(cycle, Exchange) else cycle.scope["headers"]
         ends = [
             b"%b: %b\r\n" % header
-            for header in self.scope["headers"]
+            for header in sent
             if header[0] in {b"content-length", b"transfer-encoding"}
         ]
         self.parser = httptools.HttpRequestParser(_BodyOnly(self))
@@ -225,13 +298,67 @@ class Connection(HttpToolsProtocol):
 
     # What goes out --------------------------------------------------------------------------
 
+    def _converse(self, exchange: Exchange) -> None:
+        """Answer a call: here and now where nothing has to be waited for."""
+        assert self._calls is not None
+        self._unstarted = None
+        if exchange.more_body or self.flow.write_paused or self._answered >= AT_ONCE:
+            self._attend(exchange, self._calls.converse(exchange, self._receiver(exchange)))
+            return
+        self._answered += 1
+        reply = self._calls.answer(exchange, exchange.take())
+        if isinstance(reply, tuple):
+            self._reply(exchange, reply)
+        else:
+            self._attend(exchange, reply)
+
+    def _attend(self, exchange: Exchange, work: Coroutine[Any, Any, Reply]) -> None:
+        task = self.loop.create_task(self._reply_of(exchange, work))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    async def _reply_of(self, exchange: Exchange, work: Coroutine[Any, Any, Reply]) -> None:
+        try:
+            reply = await work
+            if self.flow.write_paused:
+                await self.flow.drain()
+        except Disconnected:
+            return
+        except asyncio.CancelledError:  # the shutdown's patience is at an end
+            self._reply(exchange, ending())
+            raise
+        self._reply(exchange, reply)
+
+    def _receiver(self, exchange: Exchange) -> Receive:
+        async def receive() -> Message:
+            if exchange.asks_to_continue:
+                exchange.asks_to_continue = False
+                if not exchange.has_news():
+                    self.transport.write(CONTINUE)
+            self.flow.resume_reading()
+            return await exchange.news()
+
+        return receive
+
+    def _reply(self, exchange: Exchange, reply: Reply) -> None:
+        if exchange.disconnected or self.transport.is_closing():
+            return
+        self.transport.write(exchange.rendered(reply, self.server_state.default_headers))
+        exchange.response_complete = True
+        if not exchange.keep_alive:
+            self.transport.close()
+        self.on_response_complete()
+
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
         if self.transport.is_closing():
             return
         if self.pipeline:
             cycle, app = self.pipeline.pop()
-            self._start_asgi_task(cycle, app)
+            if isinstance(cycle, Exchange):
+                self._converse(cycle)
+            else:
+                self._start_asgi_task(cycle, app)
         elif self._phase is Phase.IDLE:
             self._deadline = self.loop.time() + self._limits.keep_alive_timeout
         elif self._phase is Phase.BODY:  # the rest of it is read and thrown away

@@ -47,6 +47,11 @@ class Door(Protocol):
         """Any text may be asked for."""
         ...
 
+    def at_once(self, call: Call) -> Answer | None:
+        """The answer, if nothing of it has to be waited for; raises as `perform`. None: nothing
+        was done, `perform` the call."""
+        ...
+
     async def perform(self, call: Call) -> Answer:
         """Raises Refusal with nothing answered; items that failed are in the answer."""
         ...

@@ -18,6 +18,9 @@ HOST: Final = re.compile(rb"(?:\[[0-9A-Za-z:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::[0-9]
 """RFC 9110, section 7.2."""
 FRAGMENT: Final = ord("#")
 
+Target = tuple[bytes, bytes, bytes]
+"""Path, ``?`` and query."""
+
 
 def checked(version: str, headers: list[Header]) -> tuple[bytes, bool]:
     """The Host (empty where there is none), and whether the caller waits to be asked for the
@@ -39,8 +42,8 @@ def checked(version: str, headers: list[Header]) -> tuple[bytes, bool]:
     return hosts[0] if hosts else b"", expects
 
 
-def target(url: bytes) -> tuple[bytes, bytes, bytes]:
-    """Path, ``?`` and query. Raises ValueError where there is no path."""
+def target(url: bytes) -> Target:
+    """Raises ValueError where there is no path."""
     if FRAGMENT in url:
         raise ValueError
     if url.startswith(b"/"):

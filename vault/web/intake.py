@@ -43,7 +43,7 @@ class Intake:
         self._held = 0
 
     async def read(self, receive: Receive, limit: int) -> bytes:
-        """A whole body of at most `limit` bytes, which is held until `release`.
+        """A whole body of at most `limit` bytes: `hold` it while it is worked on.
 
         Raises Refusal ``too_large``, ``timeout`` or ``overloaded``, and Disconnected."""
         task = asyncio.current_task()
@@ -73,16 +73,18 @@ class Intake:
             self._late.discard(task)
         if len(body) > limit:
             raise too_large(limit)
-        self._held += len(body)
         return body
 
-    def release(self, body: bytes) -> None:
-        """A body that was read is no longer worked on."""
-        self._held -= len(body)
+    def hold(self, size: int) -> None:
+        """A body of so many bytes is worked on, until as much is released."""
+        self._held += size
+
+    def release(self, size: int) -> None:
+        self._held -= size
 
     async def _rest(self, first: bytes, receive: Receive, limit: int) -> bytes:
         """The other pieces: counted as they come."""
-        pieces, size, more, whole = [first], len(first), True, b""
+        pieces, size, more = [first], len(first), True
         self._held += size
         try:
             while more:
@@ -100,10 +102,9 @@ class Intake:
                 more = message.get("more_body", False)
             if size > limit:
                 raise too_large(limit)
-            whole = b"".join(pieces)
+            return b"".join(pieces)
         finally:
-            self._held -= size - len(whole)
-        return whole
+            self._held -= size
 
     def _look(self, loop: asyncio.AbstractEventLoop) -> None:
         now = monotonic()
