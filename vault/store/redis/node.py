@@ -141,12 +141,11 @@ class Node:
         commands = [command for asked in batch for command in asked.commands]
         wire, looked = await self._take()
         try:
-            writes = [asked for asked in batch if asked.replicas]
-            if writes:
-                left = deadline - asyncio.get_running_loop().time()
-                commands.append(("WAIT", writes[0].replicas, _patience(left)))
-                if self._fence is not None:
-                    commands.append(ASK)
+            replicas = max(asked.replicas for asked in batch)
+            if replicas and self._fence is not None:
+                replicas = max(replicas, self._fence.there)
+            if replicas:
+                commands += self._wait(replicas, deadline)
             await wire.send(commands)
             held = []
             for asked in batch:
@@ -155,20 +154,29 @@ class Node:
                     held.append((asked, replies))
                 elif not asked.answer.done():
                     asked.answer.set_result((replies, None))
-            waited = await self._waited(wire) if writes else None
+            waited = await self._waited(wire, replicas, deadline) if replicas else None
             for asked, replies in held:
                 if not asked.answer.done():
                     asked.answer.set_result((replies, waited))
         finally:
             await self._give(wire, looked)
 
-    async def _waited(self, wire: Wire) -> Any:
+    def _wait(self, replicas: int, deadline: float) -> list[Command]:
+        left = deadline - asyncio.get_running_loop().time()
+        wait: Command = ("WAIT", replicas, _patience(left))
+        return [wait] if self._fence is None else [wait, ASK]
+
+    async def _waited(self, wire: Wire, replicas: int, deadline: float) -> Any:
         """How many replicas hold it, or in words why that means nothing."""
         if self._fence is None:
             return (await wire.receive(1))[0]
         waited, facts = await wire.receive(2)
-        trouble = self._fence.trouble(facts_of(facts)) if isinstance(facts, bytes) else facts
-        return trouble or waited
+        if isinstance(facts, bytes) and replicas < (there := self._fence.look(facts_of(facts))):
+            # More are there than were known: each of them has to hold it.
+            waited, facts = await wire.exchange(self._wait(there, deadline))
+        if not isinstance(facts, bytes) or not isinstance(waited, int):
+            return waited if isinstance(facts, bytes) else facts
+        return self._fence.trouble(facts_of(facts), waited) or waited
 
     async def _take(self) -> tuple[Wire, float]:
         while self._idle:

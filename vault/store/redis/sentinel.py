@@ -11,13 +11,19 @@ from redis.exceptions import ResponseError
 
 from vault.store.redis.address import Host
 from vault.store.redis.checks import Unsound
-from vault.store.redis.fence import Fence
+from vault.store.redis.fence import Fence, Hearing
 from vault.store.redis.node import Node
 from vault.store.redis.replies import words_of
 from vault.store.redis.topology import Asker, Key, Searching
 
 INTERVAL = 1.0
 """Seconds: for so long a primary may be taken for one that is none any more."""
+PING = 1.0
+"""Seconds between two looks of a sentinel at its primary: what it last heard is so old."""
+UNWELL = frozenset((b"s_down", b"o_down", b"disconnected", b"failover_in_progress"))
+"""What a sentinel says of a primary that it does not hear."""
+
+_Facts = Mapping[bytes, bytes]
 
 
 class Sentinel(Searching):
@@ -34,7 +40,7 @@ class Sentinel(Searching):
         self._make = make
         self._node: Node | None = None
         self._failovers = -1
-        self._heard: float | None = None
+        self._hearing = Hearing()
 
     async def start(self) -> None:
         await self.search()
@@ -57,31 +63,58 @@ class Sentinel(Searching):
             ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._service),
             ("SENTINEL", "MASTER", self._service),
         ]
-        began, heard = monotonic(), 0
+        began = monotonic()
+        told: list[tuple[Host, _Facts]] = []
         for _, (address, facts) in await self._asker.ask_all(self._sentinels, commands):
             if isinstance(address, ResponseError):
                 self.trouble = words_of(address)
             elif address is None or isinstance(facts, ResponseError):
                 self.trouble = "it does not know the service that store.url names"
             else:
-                heard += 1
-                self._follow((address[0].decode(), int(address[1])), _facts(facts))
+                told.append(((address[0].decode(), int(address[1])), _facts(facts)))
+                self._follow(*told[-1], began)
+        hear = [facts for host, facts in told if self._is_heard(host, facts)]
+        if hear and len(hear) >= max(map(self._enough, hear)):
+            self._note(hear, began)
 
-        self._heard = began if heard > len(self._sentinels) // 2 else None
+    def _is_heard(self, host: Host, facts: _Facts) -> bool:
+        """Whether a sentinel hears the primary that is followed."""
+        well = UNWELL.isdisjoint(facts[b"flags"].split(b","))
+        return well and self._node is not None and host == self._node.host
 
-    def _follow(self, host: Host, facts: Mapping[bytes, bytes]) -> None:
+    def _enough(self, facts: _Facts) -> int:
+        """So many sentinels that the others can neither call the primary down nor elect."""
+        all_of_them = max(len(self._sentinels), int(facts[b"num-other-sentinels"]) + 1)
+        return max(all_of_them // 2, all_of_them - int(facts[b"quorum"])) + 1
+
+    def _note(self, hear: Sequence[_Facts], began: float) -> None:
+        self._hearing.heard = began
+        self._hearing.lasts = min(map(_lasts, hear))
+        self._hearing.replicas = max(int(facts[b"num-slaves"]) for facts in hear)
+        self.interval = min(INTERVAL, self._hearing.lasts / 2)
+
+    def _follow(self, host: Host, facts: _Facts, began: float) -> None:
         failovers = int(facts[b"config-epoch"])
         if failovers < self._failovers:
             return
         self._failovers = failovers
         before = self._node
         if before is None or before.host != host:
-            # After a failover that was followed, the old primary is among those that are missed.
-            replicas = int(facts[b"num-slaves"]) if before is None else 0
-            self._node = self._make(host, Fence(lambda: self._heard, replicas))
+            replicas = int(facts[b"num-slaves"])
+            # Of the old one nothing is said any more.
+            self._hearing = Hearing(lasts=_lasts(facts), replicas=replicas)
             if before is not None:
+                # One who made a failover was heard; and the old primary is among those missed.
+                self._hearing.heard, replicas = began, 0
                 self.end(before)
+            self._node = self._make(host, Fence(self._hearing, replicas))
 
 
-def _facts(told: list[bytes]) -> dict[bytes, bytes]:
+def _lasts(facts: _Facts) -> float:
+    """Seconds for which a sentinel that hears the primary does not call it down."""
+    down_after = int(facts[b"down-after-milliseconds"]) / 1000
+    return max(down_after - PING, down_after / 2)
+
+
+def _facts(told: list[bytes]) -> _Facts:
     return dict(zip(told[::2], told[1::2], strict=True))

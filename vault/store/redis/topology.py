@@ -117,7 +117,7 @@ class Searching(Topology):
 
     def __init__(self, asker: Asker, interval: float) -> None:
         self._asker = asker
-        self._interval = interval
+        self.interval = interval
         self._wanted = asyncio.Event()
         self._watching: asyncio.Task[None] | None = None
         self._endings = set[asyncio.Task[None]]()
@@ -149,7 +149,7 @@ class Searching(Topology):
     async def _watch(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(self._interval):
+                async with asyncio.timeout(self.interval):
                     await self._wanted.wait()
             except TimeoutError:
                 pass
