@@ -203,7 +203,7 @@ class Client:
 
     def transformations(self) -> list[Transformation]:
         """What this client may do, and with which transformations."""
-        return self._send(ask_transformations())
+        return self.send(ask_transformations())
 
     def _ask(
         self,
@@ -217,9 +217,10 @@ class Client:
         if purpose is None and operation is not TOKENISE:
             purpose = self._purpose
         call = ask(operation, transformation, given, context, purpose, on_behalf_of)
-        return self._send(call)
+        return self.send(call)
 
-    def _send(self, call: Call[T]) -> T:
+    def send(self, call: Call[T]) -> T:
+        """Send a call made by `jeton.protocol`, of any media type, and read its answer."""
         headers = {**call.headers, "Authorization": self._authorization}
         failure: JetonError
         try:

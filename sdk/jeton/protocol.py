@@ -88,14 +88,14 @@ class Call(Generic[T]):
     headers: Mapping[str, str] = field(repr=False)
     body: bytes | None = field(repr=False)
     request_id: str
-    _read: Callable[["Call[Any]", Answer, Any], T] = field(repr=False)
+    _read: Callable[["Call[Any]", Answer], T] = field(repr=False)
+    """Makes the result of an answer whose status is 200, whatever its media type."""
 
     def read(self, answer: Answer) -> T:
         """The result; raises ServiceError, ItemError (single calls) or NoAnswer."""
-        content = _json(answer)
         if answer.status != OK:
-            raise _refusal(self, answer, content)
-        return self._read(self, answer, content)
+            raise _refusal(self, answer)
+        return self._read(self, answer)
 
     def unexpected(self, what: str, status: int | None = None) -> NoAnswer:
         return NoAnswer(what, status=status, request_id=self.request_id)
@@ -128,7 +128,7 @@ def ask(
             body[name] = _one(text, name)
         if context is not None:
             body["context"] = _one(context, "context")
-        return _call("POST", path, headers, body, _single_reader(operation))
+        return new_call("POST", path, headers, _json_body(body), _single_reader(operation))
     if not isinstance(given[0], Sequence):
         raise UsageError("pass one str, or a sequence of str")
     size = len(given[0])
@@ -138,12 +138,12 @@ def ask(
         body["context"] = context
     elif context is not None:
         body["contexts"] = _many(context, "context", size)
-    return _call("POST", path, headers, body, _batch_reader(operation, size))
+    return new_call("POST", path, headers, _json_body(body), _batch_reader(operation, size))
 
 
 def ask_transformations() -> Call[list[Transformation]]:
     """`GET /v1/transformations`: what this client may do."""
-    return _call("GET", "/v1/transformations", {}, None, _read_transformations)
+    return new_call("GET", "/v1/transformations", {}, None, _read_transformations)
 
 
 def visible(text: str, name: str) -> str:
@@ -153,17 +153,21 @@ def visible(text: str, name: str) -> str:
     return text
 
 
-def _call(
+def new_call(
     method: str,
     path: str,
-    headers: dict[str, str],
-    body: Mapping[str, Text] | None,
-    read: Callable[[Call[Any], Answer, Any], T],
+    headers: Mapping[str, str],
+    body: bytes | None,
+    read: Callable[[Call[Any], Answer], T],
 ) -> Call[T]:
+    """A call under a request id of its own; `read` gets every answer whose status is 200."""
     request_id = str(uuid.uuid4())
-    headers |= {"Accept": "application/json", "Jeton-Request-Id": request_id}
-    content = None if body is None else json.dumps(body, separators=(",", ":")).encode("ascii")
-    return Call(method, path, headers, content, request_id, read)
+    sent = {"Accept": "application/json", **headers, "Jeton-Request-Id": request_id}
+    return Call(method, path, sent, body, request_id, read)
+
+
+def _json_body(body: Mapping[str, Text]) -> bytes:
+    return json.dumps(body, separators=(",", ":")).encode("ascii")
 
 
 def _one(text: Text, name: str) -> str:
@@ -191,8 +195,9 @@ def _json(answer: Answer) -> Any:
         return None
 
 
-def _refusal(call: Call[Any], answer: Answer, content: Any) -> JetonError:
+def _refusal(call: Call[Any], answer: Answer) -> JetonError:
     """What an answer other than 200 means; only a problem of the contract is quoted."""
+    content = _json(answer)
     raw = content.get("code") if isinstance(content, dict) else None
     code = raw if isinstance(raw, str) and _CODE.fullmatch(raw) else None
     raw = content.get("detail") if code is not None else None
@@ -214,8 +219,9 @@ def _seconds(text: str | None) -> float | None:
     return float(text) if text is not None and re.fullmatch(r"[0-9]{1,9}", text) else None
 
 
-def _single_reader(operation: Operation[T]) -> Callable[[Call[Any], Answer, Any], T]:
-    def read(call: Call[Any], answer: Answer, content: Any) -> T:
+def _single_reader(operation: Operation[T]) -> Callable[[Call[Any], Answer], T]:
+    def read(call: Call[Any], answer: Answer) -> T:
+        content = _json(answer)
         raw = content.get(operation.gets[0]) if isinstance(content, dict) else None
         result = operation.read(raw)
         if result is None:
@@ -225,10 +231,9 @@ def _single_reader(operation: Operation[T]) -> Callable[[Call[Any], Answer, Any]
     return read
 
 
-def _batch_reader(
-    operation: Operation[T], size: int
-) -> Callable[[Call[Any], Answer, Any], Items[T]]:
-    def read(call: Call[Any], answer: Answer, content: Any) -> Items[T]:
+def _batch_reader(operation: Operation[T], size: int) -> Callable[[Call[Any], Answer], Items[T]]:
+    def read(call: Call[Any], answer: Answer) -> Items[T]:
+        content = _json(answer)
         raw = content.get(operation.gets[1]) if isinstance(content, dict) else None
         if not isinstance(raw, list) or len(raw) != size:
             raise call.unexpected("the answer has not as many items as were sent", answer.status)
@@ -255,7 +260,8 @@ def _item_errors(raw: object, request_id: str) -> dict[int, ItemError]:
     return found
 
 
-def _read_transformations(call: Call[Any], answer: Answer, content: Any) -> list[Transformation]:
+def _read_transformations(call: Call[Any], answer: Answer) -> list[Transformation]:
+    content = _json(answer)
     listed = content.get("transformations") if isinstance(content, dict) else None
     if not isinstance(listed, list):
         raise call.unexpected("the answer is not one of Jeton's", answer.status)
