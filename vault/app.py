@@ -133,6 +133,7 @@ class Vault:
         key = rules.keyset.derive_root("fingerprint").reveal(KeyAccess())
         self._fingerprint = hmac.new(key, digestmod="sha256")
         self._identities = rules.identities
+        self.observe = metrics.request
         self.service = Service(
             rules.transformations,
             rules.access,
@@ -199,17 +200,6 @@ class Vault:
         reveals = dict.fromkeys(("detokenise", "mask", "match"), trouble is None)
         return Readiness({"tokenise": tokenises, **reveals}, trouble)
 
-    def observe(
-        self,
-        operation: str,
-        transformation: str,
-        code: str,
-        items: int,
-        seconds: float,
-        failed: int = 0,
-    ) -> None:
-        self.metrics.request(operation, transformation, code, items, seconds, failed)
-
     def failed(self, error: Exception) -> None:
         log.error("request-failed", exception=error)
 
@@ -255,18 +245,22 @@ def _fixed(section: object) -> object:
     return section
 
 
+def called(settings: Settings) -> set[str]:
+    """What transformations are called: by their names, and by key ids, which the store knows."""
+    known = settings.transformations
+    return {*known, *(one.key_id for one in known.values() if one.key_id)}
+
+
 def names_of(settings: Settings) -> Names:
     """What of a configuration a log line may mention."""
     paths = (settings.keys.keyset, settings.audit.folder, settings.server.socket)
     phrases = (text for weakness in WEAKNESSES for text in (weakness.name, weakness.loses))
-    return Names.of(
-        settings.clients, settings.transformations, paths, (settings.server.host,), phrases
-    )
+    return Names.of(settings.clients, called(settings), paths, (settings.server.host,), phrases)
 
 
 def _tell_names_of(settings: Settings, metrics: Metrics) -> None:
     know(names_of(settings))
-    metrics.know(settings.transformations, settings.clients)
+    metrics.know(called(settings), settings.clients)
 
 
 def record_host(settings: Settings) -> str:
@@ -286,7 +280,7 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
     Raises SetUpError: keys, configuration or state that cannot be used; Refusal where the
     store or the record cannot be reached.
     """
-    metrics = Metrics(settings.transformations, settings.clients, settings.development)
+    metrics = Metrics(called(settings), settings.clients, settings.development)
     know(names_of(settings))
     rules = Rules(settings)
     async with AsyncExitStack() as stack:

@@ -1,6 +1,7 @@
 """A process that serves: a vault, the application around it, and its reloads."""
 
 import asyncio
+import gc
 import os
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -17,6 +18,8 @@ from vault.telemetry.metrics import Metrics
 from vault.web import Application, Certificate, Holder, Reload, Renewal, serve
 
 FLUSH_SECONDS = 1.0
+COLLECT_AFTER = 10_000
+"""Objects between two looks for garbage in circles, of which a request makes none."""
 
 
 class Process:
@@ -33,6 +36,8 @@ class Process:
         watch(asyncio.get_running_loop())
         async with open_vault(self._settings) as vault:
             self._vault = self._holder.door = vault
+            gc.freeze()  # what is there by now stays: no collection needs to look at it again
+            gc.set_threshold(COLLECT_AFTER)
             counting = asyncio.create_task(_count(vault.metrics), name="metrics")
             try:
                 yield

@@ -7,7 +7,7 @@ implementation must pass `tests/store/contract.py`.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from vault.errors import Refusal
 
@@ -27,8 +27,7 @@ Lock = tuple[str, str | None]
 """A principal, or one of its end users."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limit:
+class Limit(NamedTuple):
     """At most `ceiling` in any `window` seconds, for one `scope` (a client, or one of its end
     users). `name` is the configured one: ``reveal.hour``, ``people.day``."""
 

@@ -54,17 +54,25 @@ Later = Coroutine[Any, Any, Reply]
 
 
 class Request:
-    """The head of a request. `source` is an IP address, ``unix``, or empty."""
+    """The head of a request: `headers` as they came, `fields` with the last of each name.
+    `source` is an IP address, ``unix``, or empty."""
 
-    __slots__ = ("headers", "method", "path", "query", "source")
+    __slots__ = ("fields", "headers", "method", "path", "query", "source")
 
     def __init__(
-        self, method: str, path: bytes, query: bytes, headers: list[Header], source: str
+        self,
+        method: str,
+        path: bytes,
+        query: bytes,
+        headers: list[Header],
+        fields: dict[bytes, bytes],
+        source: str,
     ) -> None:
         self.method = method
         self.path = path
         self.query = query
         self.headers = headers
+        self.fields = fields
         self.source = source
 
 
@@ -93,7 +101,7 @@ class _Asked:
         self.started = perf_counter()
         self.door = door
         self.request = request
-        self.fields = fields = dict(request.headers)
+        self.fields = fields = request.fields
         self.sent_id = head.request_id(fields) if head.REQUEST_ID in fields else None
         self.request_id = self.sent_id or head.new_request_id()
         self.route: Route | None = None
@@ -112,8 +120,9 @@ class Calls:
         self._intake = Intake(settings.body_timeout, room)
         self._most = settings.max_in_flight
         self._working = 0
-        self._routes: dict[bytes, Route] = {}
-        """Of known transformations only, so that nobody can make it grow."""
+        self._known: dict[tuple[bytes, bytes], tuple[Route, Codec]] = {}
+        """By path and media type, of those that there are, so that nobody can make it grow."""
+        self._known_to: Door | None = None
 
     def answer(self, request: Request, body: bytes) -> Reply | Later:
         """The reply to a request whose body is here; a coroutine where it is to be waited for."""
@@ -136,6 +145,7 @@ class Calls:
         try:
             reply = self._judge(asked)
             if reply is None:
+                _check_length(asked)
                 body = await self._intake.read(receive, asked.codec.max_body)
                 asked.started = perf_counter()
                 later = self._answer(asked, body)
@@ -153,36 +163,38 @@ class Calls:
         asked.principal = asked.door.authenticate(authorization, request.source)
         if request.path == TRANSFORMATIONS:
             return _transformations(asked.door, asked.principal, request.method)
-        asked.route = self._known(asked.door, request.path)
-        if request.method != "POST":
-            raise HTTPRefusal(
-                "method_not_allowed", "this call is a POST", headers=[(b"allow", b"POST")]
-            )
-        asked.codec = codec = self._codec(fields)
-        length = fields.get(b"content-length")
-        # The server lets by only digits, of a number that has at most 20 without its zeros.
-        if length is not None and int(length[-20:]) > codec.max_body:
-            raise too_large(codec.max_body)
+        if self._known_to is not asked.door:  # a reload may have taken some away
+            self._known, self._known_to = {}, asked.door
+        known = None
+        if request.method == "POST":
+            known = self._known.get((request.path, fields.get(head.CONTENT_TYPE, b"")))
+        asked.route, asked.codec = known or self._look_up(asked)
+        if b"content-encoding" in fields and fields[b"content-encoding"].lower() != b"identity":
+            raise Refusal("unsupported_media_type", "send the body without a content coding")
         self._check_room()
         return None
 
-    def _known(self, door: Door, path: bytes) -> Route:
-        """Raises Refusal ``not_found`` or ``unknown_transformation``."""
-        route = self._routes.get(path) or _route(path)
-        if not door.knows(route[1]):
+    def _look_up(self, asked: _Asked) -> tuple[Route, Codec]:
+        """Raises Refusal for a path, a method or a media type that there is not."""
+        path, fields = asked.request.path, asked.fields
+        route = _route(path)
+        if not asked.door.knows(route[1]):
             raise Refusal("unknown_transformation", "no transformation has this name")
-        self._routes[path] = route
-        return route
-
-    def _codec(self, fields: Mapping[bytes, bytes]) -> Codec:
+        asked.route = route
+        if asked.request.method != "POST":
+            raise HTTPRefusal(
+                "method_not_allowed", "this call is a POST", headers=[(b"allow", b"POST")]
+            )
         media = fields.get(head.CONTENT_TYPE, b"")
-        codec = self._codecs.get(media) or self._codecs.get(head.media_type(media))
+        codec = self._codecs.get(media)
+        if codec is not None:
+            self._known[path, media] = route, codec
+            return route, codec
+        codec = self._codecs.get(head.media_type(media))
         if codec is None:
             known = ", ".join(name.decode() for name in self._codecs)
             raise Refusal("unsupported_media_type", f"send {known}, in UTF-8")
-        if fields.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise Refusal("unsupported_media_type", "send the body without a content coding")
-        return codec
+        return route, codec
 
     def _check_room(self) -> None:
         """Rather a refusal now than an answer too late."""
@@ -243,6 +255,14 @@ def _route(path: bytes) -> Route:
     if operation is None:
         raise Refusal("not_found", "there is nothing at this path")
     return operation, parts[3].decode("latin-1")
+
+
+def _check_length(asked: _Asked) -> None:
+    """Of a body that is said to be too large nothing is read."""
+    length = asked.fields.get(b"content-length")
+    # The server lets by only digits, of a number that has at most 20 without its zeros.
+    if length is not None and int(length[-20:]) > asked.codec.max_body:
+        raise too_large(asked.codec.max_body)
 
 
 def _read(asked: _Asked, body: bytes) -> tuple[Content, Call]:

@@ -32,7 +32,7 @@ from vault.errors import Refusal
 from vault.web import framing, problem
 from vault.web.calls import Calls, Reply, ending
 from vault.web.exchange import CONTINUE, Exchange
-from vault.web.headers import Header, new_request_id
+from vault.web.headers import new_request_id
 from vault.web.intake import Disconnected, Message, Receive
 from vault.web.problem import HTTPRefusal
 from vault.web.server_config import ServerConfig
@@ -75,10 +75,8 @@ class Connection(HttpToolsProtocol):
         self._chunk = 0
         self._head = 0
         """Bytes of the unfinished head that came before this chunk."""
-        self._hosts = 0
         self._host = b""
         """The last Host that was found good: a caller's is always the same."""
-        self._is_plain = True
         self._fed = True
         """Some of this chunk was of a body."""
         self._around = 0
@@ -156,21 +154,13 @@ class Connection(HttpToolsProtocol):
         self.expect_100_continue = False
         self._phase = Phase.HEAD
         self._began = True
-        self._head = self._hosts = 0
-        self._is_plain = True
+        self._head = 0
         if self.cycle is not None:  # the first request's time began with the connection
             self._deadline = self.loop.time() + self._limits.header_timeout
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        name = name.lower()
-        if value and value[-1] in BLANKS:  # RFC 9110, section 5.5: no part of the value
-            value = value.rstrip(BLANKS)
-        self.headers.append((name, value))
-        if name in framing.NOTED:
-            if name == b"host" and value == self._host:
-                self._hosts += 1
-            else:
-                self._is_plain = False
+        # RFC 9110, section 5.5: blanks at the end are no part of the value.
+        self.headers.append((name.lower(), value.rstrip(BLANKS)))
 
     def on_headers_complete(self) -> None:
         if self._head + self._chunk > self._limits.max_headers:  # perhaps: count
@@ -178,52 +168,50 @@ class Connection(HttpToolsProtocol):
             if size > self._limits.max_headers:
                 self._head_too_large = True
                 raise ValueError
-        parser, version = self.parser, "1.1"
+        parser, version, headers = self.parser, "1.1", self.headers
+        fields = dict(headers)
         # Asking for the version takes longer than all of this; only 1.1 is kept alive unasked.
         keep_alive = parser.should_keep_alive()
-        if not (keep_alive and self._is_plain and self._hosts == 1):
+        is_plain = len(fields) == len(headers) and framing.NOTED.isdisjoint(fields)
+        if not (keep_alive and is_plain and fields.get(b"host") == self._host):
             version = parser.get_http_version()
             keep_alive = keep_alive and version == "1.1"
-            self._host, self.expect_100_continue = framing.checked(version, self.headers)
-        target = framing.target(self.url)
+            self._host, self.expect_100_continue = framing.checked(version, headers)
+        path, _, query = framing.target(self.url)
+        exchange = Exchange(
+            parser.get_method().decode("ascii"),
+            path,
+            query,
+            headers,
+            fields,
+            self._source,
+            keep_alive and not self.config.ending,
+            self.expect_100_continue,
+        )
         self._phase = Phase.BODY
         self._fed = True
         self._deadline = math.inf
-        headers, self.headers = self.headers, []  # what comes now are trailers: nobody reads them
-        self._begin(version, target, headers, keep_alive and not self.config.ending)
+        self.headers = []  # what comes now are trailers: nobody reads them
+        self._begin(exchange, version)
 
-    def _begin(
-        self, version: str, target: framing.Target, headers: list[Header], keep_alive: bool
-    ) -> None:
+    def _begin(self, exchange: Exchange, version: str) -> None:
         """Answer the request that has come, or note it behind the one that is being answered."""
-        earlier, app = self.cycle, self.app
-        method = self.parser.get_method().decode("ascii")
-        path, _, query = target
-        if self._calls is not None and path.startswith(b"/v1/"):
-            expects = self.expect_100_continue
-            exchange = Exchange(method, path, query, headers, self._source, keep_alive, expects)
+        earlier = self.cycle
+        is_next = earlier is None or earlier.response_complete
+        if self._calls is not None and exchange.path.startswith(b"/v1/"):
             self.cycle = exchange
-            if earlier is None or earlier.response_complete:
+            if is_next:
                 self._unstarted = exchange
-                return
         else:
-            self.cycle = self._page(version, method, path, query, headers, keep_alive)
-            if earlier is None or earlier.response_complete:
-                self._start_asgi_task(self.cycle, app)
-                return
-        self.flow.pause_reading()
-        self.pipeline.appendleft((self.cycle, app))
+            self.cycle = self._page(exchange, version)
+            if is_next:
+                self._start_asgi_task(self.cycle, self.app)
+        if not is_next:
+            self.flow.pause_reading()
+            self.pipeline.appendleft((self.cycle, self.app))
 
-    def _page(
-        self,
-        version: str,
-        method: str,
-        path: bytes,
-        query: bytes,
-        headers: list[Header],
-        keep_alive: bool,
-    ) -> RequestResponseCycle:
-        text = path.decode("ascii")
+    def _page(self, exchange: Exchange, version: str) -> RequestResponseCycle:
+        text = exchange.path.decode("ascii")
         self.scope = {
             "type": "http",
             "asgi": {"version": self.asgi_version, "spec_version": "2.3"},
@@ -231,12 +219,12 @@ class Connection(HttpToolsProtocol):
             "server": self.server,
             "client": self.client,
             "scheme": self.scheme,  # type: ignore[typeddict-item]
-            "method": method,
+            "method": exchange.method,
             "root_path": self.root_path,
             "path": unquote(text) if "%" in text else text,
-            "raw_path": path,
-            "query_string": query,
-            "headers": headers,
+            "raw_path": exchange.path,
+            "query_string": exchange.query,
+            "headers": exchange.headers,
             "state": self.app_state.copy(),
         }
         return RequestResponseCycle(
@@ -248,8 +236,8 @@ class Connection(HttpToolsProtocol):
             access_log=False,
             default_headers=self.server_state.default_headers,
             message_event=asyncio.Event(),
-            expect_100_continue=self.expect_100_continue,
-            keep_alive=keep_alive,
+            expect_100_continue=exchange.asks_to_continue,
+            keep_alive=exchange.keep_alive,
             on_response=self.on_response_complete,
         )
 
@@ -363,7 +351,8 @@ class Connection(HttpToolsProtocol):
             self._deadline = self.loop.time() + self._limits.keep_alive_timeout
         elif self._phase is Phase.BODY:  # the rest of it is read and thrown away
             self._deadline = self.loop.time() + self._limits.body_timeout
-        self.flow.resume_reading()
+        if self.flow.read_paused:
+            self.flow.resume_reading()
 
     def pause_writing(self) -> None:
         super().pause_writing()

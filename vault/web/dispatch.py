@@ -52,9 +52,8 @@ class Application:
 
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
         source = scope["client"][0] if scope["client"] else ""
-        request = Request(
-            scope["method"], scope["raw_path"], scope["query_string"], scope["headers"], source
-        )
+        path, query, headers = scope["raw_path"], scope["query_string"], scope["headers"]
+        request = Request(scope["method"], path, query, headers, dict(headers), source)
         try:
             reply = await self.calls.converse(request, receive)
         except Disconnected:

@@ -33,6 +33,7 @@ class Exchange(Request):
         path: bytes,
         query: bytes,
         headers: list[Header],
+        fields: dict[bytes, bytes],
         source: str,
         keep_alive: bool,
         asks_to_continue: bool,
@@ -41,6 +42,7 @@ class Exchange(Request):
         self.path = path
         self.query = query
         self.headers = headers
+        self.fields = fields
         self.source = source
         self.keep_alive = keep_alive
         self.asks_to_continue = asks_to_continue

@@ -11,9 +11,9 @@ import httptools
 
 from vault.web.headers import Header
 
-NOTED: Final = frozenset({b"host", b"connection", b"transfer-encoding", b"expect"})
-"""A head of HTTP/1.1 that has one Host, found good before, and nothing else of these needs no
-other look."""
+NOTED: Final = frozenset({b"connection", b"transfer-encoding", b"expect"})
+"""A head of HTTP/1.1 that has nothing twice, nothing of these and a Host that was found good
+before needs no other look."""
 HOST: Final = re.compile(rb"(?:\[[0-9A-Za-z:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::[0-9]*)?", re.ASCII)
 """RFC 9110, section 7.2."""
 FRAGMENT: Final = ord("#")
@@ -25,7 +25,7 @@ Target = tuple[bytes, bytes, bytes]
 def checked(version: str, headers: list[Header]) -> tuple[bytes, bool]:
     """The Host (empty where there is none), and whether the caller waits to be asked for the
     body. Raises ValueError, which stops the parser."""
-    seen: dict[bytes, list[bytes]] = {name: [] for name in NOTED}
+    seen: dict[bytes, list[bytes]] = {name: [] for name in (b"host", *NOTED)}
     for name, value in headers:
         if name in seen:
             seen[name].append(value)
