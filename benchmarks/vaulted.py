@@ -48,7 +48,9 @@ class Nowhere(SqliteTokens):
         self._tokens: dict[bytes, Entry] = {}
         self._places: dict[bytes, bytes] = {}
 
-    async def create(self, _: str, entries: Sequence[Entry], __: int) -> list[bytes | None]:
+    async def create(
+        self, _: str, entries: Sequence[Entry], __: int, ___: int | None = None
+    ) -> list[bytes | None]:
         for entry in entries:
             if self._places.setdefault(entry.index, entry.token) is entry.token:
                 self._tokens[entry.token] = entry

@@ -11,12 +11,12 @@ import pytest
 
 from tests.cli.conftest import VALUE, Jeton
 from tests.support.tokens import NIRS
+from tests.support.values import nir_key
 
-TRANSFORMATION = """
+BLOCK = """
 [transformations.kept]
 format = "fr-nir"
 method = "vaulted"
-[transformations]
 """
 GRANTS = ("--grant", "tokenise:kept", "--grant", "detokenise:kept:care")
 
@@ -25,7 +25,7 @@ GRANTS = ("--grant", "tokenise:kept", "--grant", "detokenise:kept:care")
 def kept(jeton: Jeton) -> Jeton:
     """An installation with random tokens, and a client `all` that may make and open them."""
     text = jeton.config.read_text("utf-8")
-    jeton.config.write_text(f"{text}\n{TRANSFORMATION.replace('[transformations]', '')}", "utf-8")
+    jeton.config.write_text(text + BLOCK, "utf-8")
     made = json.loads(jeton.done("clients", "add", "all", *GRANTS, "--json"))
     return replace(jeton, credentials={**jeton.credentials, "all": made["credential"]})
 
@@ -125,6 +125,35 @@ def test_a_version_that_values_are_sealed_under_is_not_destroyed(kept: Jeton) ->
     kept.done("vault", "rewrap", "kept")
     kept.done("keys", "destroy", "1", "--yes")
     assert opened(kept, tokens) == NIRS
+
+
+def test_values_of_a_transformation_that_is_gone_keep_their_version(kept: Jeton) -> None:
+    tokens = tokens_of(kept, NIRS)
+    kept.done("keys", "rotate")
+    kept.edit('format = "digits"', 'format = "digits"\nkey_version = 2')
+    with_it = kept.config.read_text("utf-8")
+    without = with_it.partition("[clients.all]")[0].replace(BLOCK, "")
+    kept.config.write_text(without, "utf-8")
+    refused = kept("keys", "destroy", "1", "--yes")
+    assert refused.exit_code == 2
+    assert "(key_id kept)" in refused.stderr
+    kept.config.write_text(with_it, "utf-8")
+    kept.done("vault", "rewrap", "kept")
+    kept.done("keys", "destroy", "1", "--yes")
+    assert opened(kept, tokens) == NIRS
+
+
+def test_says_how_full_it_is_before_it_is_full(kept: Jeton) -> None:
+    tokens_of(kept, NIRS)
+    assert "fills up" not in kept("vault", "stats", "kept").stderr
+    kept.edit(BLOCK, f"{BLOCK}max_fill = 2e-10\n")  # one token a partition, of 64
+    bodies = [f"184057500{number:04d}" for number in range(1, 500)]
+    many = "\n".join(body + nir_key(body) for body in bodies)
+    kept("tokenise", "kept", "-", client="all", stdin=many)
+    assert "kind 0 fills up" in kept("vault", "stats", "kept").stderr
+    (kind,) = json.loads(kept.done("vault", "stats", "kept", "--json"))["kinds"]
+    assert kind["room"] == 64
+    assert kind["taken"] > 0.8 * 64
 
 
 def test_a_version_of_erased_values_may_be_destroyed(kept: Jeton) -> None:

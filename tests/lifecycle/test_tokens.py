@@ -1,16 +1,18 @@
 """Erased, expired, rewrapped and verified, in a real store."""
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.support.tokens import NIRS, keyset, vaulted
 from vault.engine.vaulted import Vaulted
-from vault.errors import InvalidValue
-from vault.lifecycle.tokens import Lifecycle, nobody
+from vault.errors import InvalidValue, Refusal
+from vault.lifecycle import tokens as module
+from vault.lifecycle.tokens import Lifecycle, nobody, sealed_under
 from vault.store.sqlite_tokens import SqliteTokens
 from vault.store.tokens import Entry
 
@@ -95,6 +97,82 @@ async def test_values_are_rewrapped_once(store: SqliteTokens) -> None:
     assert space.tokens == len(NIRS)
     after = vaulted(rotated.disable(1).destroy(1))
     assert await values_of(after, store, tokens) == NIRS
+
+
+async def test_who_does_not_know_the_newest_version_seals_nothing_after_a_rewrap(
+    store: SqliteTokens,
+) -> None:
+    """A process that missed the reload would seal under a version that is then destroyed."""
+    keys = keyset()
+    late = vaulted(keys)
+    known = await late.tokenise(store, NIRS[:3], None)
+    await Lifecycle(vaulted(keys.rotate(NOW)), store).rewrap(nobody)
+    with pytest.raises(Refusal, match="which this process does not know") as info:
+        await late.tokenise(store, NIRS, None)
+    assert info.value.code == "keys_unavailable"
+    again = await late.tokenise(store, NIRS[:3], None)
+    assert again.texts == known.texts  # nothing is sealed for those
+
+
+async def test_values_are_counted_by_key_version_and_none_comes_after(
+    store: SqliteTokens,
+) -> None:
+    keys = keyset()
+    first, gone = vaulted(keys), vaulted(keys, name="gone")
+    tokens = await tokens_of(first, store)
+    await tokens_of(gone, store)
+    await Lifecycle(first, store).erase_tokens(tokens[:1])
+    count = len(NIRS)
+    assert await sealed_under(store, 1, nobody) == {"t": count - 1, "gone": count}
+    with pytest.raises(Refusal, match="which this process does not know"):
+        await first.tokenise(store, NIRS, None)
+    assert await sealed_under(store, 2, nobody) == {}
+
+
+async def test_many_are_erased_page_by_page(
+    store: SqliteTokens, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAGE", 10)
+    one = vaulted()
+    life, tokens = Lifecycle(one, store), await tokens_of(one, store)
+    sizes: list[int] = []
+    for name in ("erase", "find_index"):
+        ask = getattr(store, name)
+
+        async def counted(space: str, items: Sequence[bytes], ask: Any = ask) -> Any:
+            sizes.append(len(items))
+            return await ask(space, items)
+
+        monkeypatch.setattr(store, name, counted)
+    asked = ["no token", *tokens[:13], tokens[0]]
+    assert await life.erase_tokens(asked) == [False, *[True] * 13, False]
+    assert sizes == [10, 4]
+    sizes.clear()
+    assert await life.erase_values(NIRS, None) == [False] * 13 + [True] * (len(NIRS) - 13)
+    assert sizes == [10, 10, len(NIRS) - 20, 10, len(NIRS) - 23]
+
+
+async def test_a_rewrap_that_goes_on_tells_what_it_changes(store: SqliteTokens) -> None:
+    keys = keyset()
+    await tokens_of(vaulted(keys), store)
+    after = vaulted(keys.rotate(NOW))
+    told: list[tuple[int, int]] = []
+
+    async def hear(gone: int, changed: int = 0) -> None:
+        told.append((gone, changed))
+
+    for changed in (len(NIRS), 0):
+        await Lifecycle(after, store).rewrap(hear)
+        assert tuple(map(sum, zip(*told, strict=True))) == (len(NIRS), changed)
+        told.clear()
+
+
+async def test_erased_tokens_are_counted_as_taken(store: SqliteTokens) -> None:
+    one = vaulted()
+    life, tokens = Lifecycle(one, store), await tokens_of(one, store)
+    await life.erase_tokens(tokens[:5])
+    (space,) = await life.stats(versions=False)
+    assert (space.tokens, space.taken) == (len(NIRS) - 5, len(NIRS))
 
 
 async def test_what_does_not_open_is_left_and_counted(store: SqliteTokens) -> None:

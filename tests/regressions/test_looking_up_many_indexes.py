@@ -20,14 +20,15 @@ ASKED = [entry(n % 8) for n in range(FEW)]
 FRESH = [entry(n % 8) for n in range(FEW)]
 TOKENS = [one.token for one in ASKED]
 CALLS: dict[str, Callable[[Any], object]] = {
-    "create again": lambda on: token_rows.create(on, "space", PLENTY, ASKED),
-    "create": lambda on: token_rows.create(on, "space", PLENTY, FRESH),
+    "create again": lambda on: token_rows.create(on, "space", PLENTY, 1, ASKED),
+    "create": lambda on: token_rows.create(on, "space", PLENTY, 1, FRESH),
     "find": lambda on: token_rows.find(on, "space", TOKENS),
     "find_index": lambda on: token_rows.find_index(on, "space", [one.index for one in ASKED]),
     "replace": lambda on: token_rows.replace(on, "space", [(t, b"", b"") for t in TOKENS]),
     "scan": lambda on: token_rows.scan(on, "space", [(b"", FEW)]),
     "scan_index": lambda on: token_rows.scan_index(on, "space", [(b"", FEW)]),
     "count": lambda on: token_rows.count(on, ["space"]),
+    "spaces": lambda on: token_rows.spaces(on, [None]),
     "erase": lambda on: token_rows.erase(on, "space", TOKENS),
 }
 
@@ -40,7 +41,7 @@ def test_no_call_goes_through_all_that_there_is(call: str, tmp_path: Path) -> No
     with closing(connect(path, "FULL")) as connection:
         connection.execute("BEGIN")
         others = [entry(n % 8) for n in range(MANY)]
-        token_rows.create(connection, "space", PLENTY, [*others, *ASKED])
+        token_rows.create(connection, "space", PLENTY, 1, [*others, *ASKED])
         hundreds = 0
 
         def went() -> int:

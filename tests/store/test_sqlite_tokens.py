@@ -80,7 +80,7 @@ def test_what_cannot_be_used_is_refused_with_advice(path: Path) -> None:
     asyncio.run(SqliteStore.open(path.with_name("jeton.db")).close())
     with closing(sqlite3.connect(path.with_name("jeton.db"))) as connection:
         connection.execute("PRAGMA user_version = 7")
-    with pytest.raises(SetUpError, match="schema 7, not 1"):
+    with pytest.raises(SetUpError, match="schema 7, not 2"):
         SqliteTokens.open(path.with_name("jeton.db"))
 
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import pytest
 
-from vault.store.tokens import FULL, PARTITIONS, Entry, TokenStore, partition_of
+from vault.store.tokens import FULL, OLD, PARTITIONS, Count, Entry, TokenStore, partition_of
 
 OpenTokens = Callable[[], Awaitable[TokenStore]]
 PLENTY = 10**6
@@ -66,7 +66,7 @@ async def check_whole(store: TokenStore, space: str) -> dict[bytes, Entry]:
     back = {one.index: token for token, one in live.items()}
     alone = len(back.items() - dict(indexes).items()), len(dict(indexes).items() - back.items())
     assert alone == (0, 0), f"{alone} tokens and indexes do not lead to each other"
-    assert await store.count(space) == len(live)
+    assert (await store.count(space)).tokens == len(live)
     return live
 
 
@@ -118,7 +118,7 @@ class TokensContract:
         assert await store.create(space, [under(other, first.token)], PLENTY) == [None]
         assert await store.find(space, [first.token]) == [first]
         assert await store.find_index(space, [other.index]) == [None]
-        assert await store.count(space) == 1
+        assert (await store.count(space)).tokens == 1
 
     async def test_entries_of_one_call_see_those_before(
         self, store: TokenStore, space: str
@@ -164,7 +164,7 @@ class TokensContract:
         assert await store.find(f"{space}0", [one.token]) == [other]
         assert await store.erase(f"{space}0", [one.token]) == [True]
         assert await store.find(space, [one.token]) == [one]
-        assert await store.count(space) == 1
+        assert (await store.count(space)).tokens == 1
         assert await scanned(store, f"{space}00") == []
         assert await store.find(f"{space}00", [one.token]) == [None]
 
@@ -175,9 +175,9 @@ class TokensContract:
         assert await store.create(space, entries, PLENTY) == tokens
         assert await store.find(space, tokens) == entries
         assert all(await store.replace(space, [(e.token, e.sealed, b"new") for e in entries]))
-        assert await store.count(space) == self.large
+        assert (await store.count(space)).tokens == self.large
         assert all(await store.erase(space, tokens))
-        assert await store.count(space) == 0
+        assert (await store.count(space)).tokens == 0
 
     # Full partitions
 
@@ -192,7 +192,7 @@ class TokensContract:
         assert known == entries[0].token
         assert taken is FULL
         assert isinstance(elsewhere, bytes)
-        assert await store.count(space) == 4
+        assert (await store.count(space)).tokens == 4
         [room] = await store.create(space, [entries[3]], 4)
         assert room == entries[3].token
 
@@ -202,7 +202,41 @@ class TokensContract:
         await store.erase(space, [entries[0].token])
         [answer] = await store.create(space, entries[2:], 2)
         assert answer is FULL
-        assert await store.count(space) == 1
+        assert await store.count(space) == Count(tokens=1, taken=2)
+
+    async def test_a_version_that_is_retired_seals_nothing_more(
+        self, store: TokenStore, space: str
+    ) -> None:
+        known, late, unasked, newer = (entry(n) for n in (4, 5, 6, 7))
+        assert await store.create(space, [known], PLENTY, 1) == [known.token]
+        await store.retire(space, 2)
+        await store.retire(space, 1)  # it is not unlearned
+        again = replace(entry(4), index=known.index)
+        [kept, old, taken] = await store.create(
+            space, [again, late, under(entry(4), known.token)], PLENTY, 1
+        )
+        assert kept == known.token
+        assert old is OLD
+        assert taken is OLD
+        assert await store.find(space, [late.token]) == [None]
+        assert await store.create(space, [unasked], PLENTY) == [unasked.token]
+        assert await store.create(space, [newer], PLENTY, 2) == [newer.token]
+        assert await store.create(f"{space}0", [late], PLENTY, 1) == [late.token]
+        assert await check_whole(store, space) == {
+            one.token: one for one in (known, unasked, newer)
+        }
+
+    async def test_all_spaces_that_hold_anything_are_named(
+        self, store: TokenStore, space: str
+    ) -> None:
+        before = set(await store.spaces())
+        await store.retire(f"{space}3", 1)
+        for name in (f"{space}1", space):
+            await store.create(name, [entry(2), entry(40)], PLENTY)
+        await store.erase(f"{space}2", [entry(2).token])
+        found = await store.spaces()
+        assert found == sorted(found)
+        assert set(found) - before == {space, f"{space}1", f"{space}2"}
 
     # Changing
 
@@ -240,7 +274,7 @@ class TokensContract:
         assert await store.erase(space, asked) == [True, False, False]
         assert await store.find(space, [one.token, stays.token]) == [None, stays]
         assert await store.find_index(space, [one.index, stays.index]) == [None, stays.token]
-        assert await store.count(space) == 1
+        assert (await store.count(space)).tokens == 1
         assert await check_whole(store, space) == {stays.token: stays}
 
     async def test_an_erased_token_stays_taken(self, store: TokenStore, space: str) -> None:

@@ -90,8 +90,21 @@ def test_facts_that_are_values_go_nowhere(tell: StoreListener, stream: io.String
     assert lines(stream)[0]["weakness"] == WITHHELD
 
 
+def test_tokens_that_fill_up_are_logged_once_and_always_a_number(
+    tell: StoreListener, metrics: Metrics, stream: io.StringIO
+) -> None:
+    metrics.know(["kept"], ())
+    for share in (0.5, 0.79, 0.81, 0.9):
+        tell("tokens_held", {"key_id": "kept", "kind": "0", "share": share})
+        name = 'jeton_tokens_taken_ratio{kind="0",transformation="kept"}'
+        assert number(metrics, name) == share
+    tell("tokens_held", {"key_id": "kept", "kind": "1", "share": 0.8})
+    found = [(line["event"], line["level"], line["share"]) for line in lines(stream)]
+    assert found == [("tokens-filling", "warning", 0.81), ("tokens-filling", "warning", 0.8)]
+
+
 def told() -> Iterator[str]:
-    for source in (Path(vault.__file__).parent / "store" / "redis").glob("*.py"):
+    for source in (Path(vault.__file__).parent / "store").rglob("*.py"):
         for node in ast.walk(ast.parse(source.read_text("utf-8"))):
             if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("_tell"):
                 for name in ast.walk(node.args[0]):

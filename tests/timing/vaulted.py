@@ -46,8 +46,10 @@ class Rows:
         self._file.executescript(rows.SCHEMA)
         self._planted = planted
 
-    async def create(self, space: str, entries: Sequence[Entry], most: int) -> list[bytes | None]:
-        return rows.create(self._file, space, most, entries)
+    async def create(
+        self, space: str, entries: Sequence[Entry], most: int, version: int | None = None
+    ) -> list[bytes | None]:
+        return rows.create(self._file, space, most, version, entries)
 
     async def erase(self, space: str, tokens: Sequence[bytes]) -> list[bool]:
         return rows.erase(self._file, space, tokens)

@@ -265,7 +265,13 @@ def _move(
 
 def _refuse_sealed(opened: Keys, version: int) -> None:
     """Raises SetUpError where the store has values that would never open again."""
-    sealed = stored.sealed_under(opened.settings, opened.keyset, version)
+    sealed = stored.sealed_under(opened.settings, version)
+    if gone := sealed.keys() - set(opened.vaulted):
+        raise SetUpError(
+            f"values are sealed under key version {version} and would be lost whose transformations"
+            f" are not in the configuration (key_id {', '.join(sorted(gone))}): put them back, and"
+            " rewrap or erase what they have"
+        )
     if sealed:
         counts = ", ".join(f"{count:,} of {name}" for name, count in sealed.items())
         enable = ""

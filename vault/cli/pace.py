@@ -16,7 +16,7 @@ STEP = 1_000
 
 class Pace:
     """A progress bar with the time left, on stderr where that is a terminal; `rate`: the most
-    items a second."""
+    changes a second."""
 
     def __init__(self, what: str, total: int, rate: int | None = None) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -26,8 +26,8 @@ class Pace:
         )
         self._task = self._bar.add_task(what, total=total or None)
         self._rate = rate
-        self._began = time.monotonic()
-        self._done = 0
+        self._free = self._last = time.monotonic()
+        """When it may go on, and when it did the last time."""
 
     async def __aenter__(self) -> Self:
         self._bar.start()
@@ -41,14 +41,14 @@ class Pace:
     ) -> None:
         self._bar.stop()
 
-    async def went(self, items: int) -> None:
-        """So many more are done; waits where that was faster than it may go."""
-        self._done += items
-        self._bar.advance(self._task, items)
+    async def went(self, gone: int, changed: int = 0) -> None:
+        """So many more are done; waits where they were changed faster than they may be. What
+        was done before is gone through as fast as it can be read."""
+        self._bar.advance(self._task, gone)
         if self._rate is not None:
-            ahead = self._began + self._done / self._rate - time.monotonic()
-            if ahead > 0:
-                await asyncio.sleep(ahead)
+            self._free = max(self._free, self._last) + changed / self._rate
+            await asyncio.sleep(max(0.0, self._free - time.monotonic()))
+            self._last = time.monotonic()
 
     async def along(self, items: AsyncIterator[T]) -> AsyncIterator[T]:
         """The same items, each of them counted."""

@@ -1,14 +1,13 @@
 """What the store knows, where there is one: asking makes none."""
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 from vault.cli.pace import Pace
 from vault.config import Settings
-from vault.crypto.keyset import Keyset
-from vault.engine.transformation import Transformation
-from vault.lifecycle.tokens import Lifecycle
+from vault.lifecycle import tokens as lifecycle
 from vault.store import open_store, open_tokens, tokens_path
 from vault.store.base import State
 
@@ -20,17 +19,19 @@ def state(settings: Settings) -> State | None:
     return asyncio.run(_ask(settings)) if _is_made(settings) else None
 
 
-def sealed_under(settings: Settings, keyset: Keyset, version: int) -> dict[str, int]:
-    """How many values the store keeps sealed under a key version, by vaulted transformation;
-    those that keep none are left out. Raises Refusal where it cannot be reached."""
-    known = [
-        Transformation(name, one, keyset)
+def sealed_under(settings: Settings, version: int) -> dict[str, int]:
+    """How many values the store keeps sealed under a key version, by vaulted transformation, or
+    by the key id of one that is not configured any more; those that keep none are left out.
+    From then on none is sealed under it. Raises Refusal where the store cannot be reached."""
+    if not _has_tokens(settings):
+        return {}
+    names = {
+        one.key_id or name: name
         for name, one in settings.transformations.items()
         if one.method == "vaulted"
-    ]
-    if not known or not _has_tokens(settings):
-        return {}
-    return asyncio.run(_count(settings, known, version))
+    }
+    counts = asyncio.run(_count(settings, version))
+    return {names.get(key_id, key_id): count for key_id, count in counts.items()}
 
 
 def _has_tokens(settings: Settings) -> bool:
@@ -43,20 +44,14 @@ def _is_made(settings: Settings) -> bool:
     return not url.startswith(SQLITE) or Path(url.removeprefix(SQLITE)).exists()
 
 
-async def _count(settings: Settings, known: list[Transformation], version: int) -> dict[str, int]:
-    found = {}
+async def _count(settings: Settings, version: int) -> Mapping[str, int]:
     store = await open_tokens(settings.store, settings.keys.keyset.parent)
     try:
-        for one in known:
-            assert one.vaulted is not None
-            tokens = Lifecycle(one.vaulted, store)
-            async with Pace("counting", await tokens.count()) as pace:
-                spaces = await tokens.stats(versions=True, progress=pace.went)
-            if count := sum(space.versions[version] for space in spaces):
-                found[one.name] = count
+        total = sum([(await store.count(space)).tokens for space in await store.spaces()])
+        async with Pace("counting", total) as pace:
+            return await lifecycle.sealed_under(store, version, pace.went)
     finally:
         await store.close()
-    return found
 
 
 async def _ask(settings: Settings) -> State:

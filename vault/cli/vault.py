@@ -5,7 +5,7 @@ import dataclasses
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +30,7 @@ from vault.lifecycle import archive
 from vault.lifecycle.tokens import Findings, Lifecycle
 from vault.store.tokens import TokenStore
 from vault.telemetry import Names, install
+from vault.telemetry.store import FILLING
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
@@ -107,7 +108,7 @@ def rate_option(function: F) -> F:
         "--rate",
         type=click.IntRange(min=1),
         metavar="N",
-        help="At most so many tokens a second; else as fast as it goes.",
+        help="Change at most so many tokens a second; else as fast as it goes.",
     )(function)
 
 
@@ -234,7 +235,7 @@ def stats(transformation: str, config: Path, versions: bool, as_json: bool) -> N
         async with Pace("counting", total) as pace:
             spaces = await opened.lifecycle.stats(versions=versions, progress=pace.went)
         return [
-            {"kind": one.kind, "tokens": one.tokens, "room": one.room}
+            {"kind": one.kind, "tokens": one.tokens, "taken": one.taken, "room": one.room}
             | ({"versions": dict(sorted(one.versions.items()))} if versions else {})
             for one in spaces
         ]
@@ -243,15 +244,27 @@ def stats(transformation: str, config: Path, versions: bool, as_json: bool) -> N
     if as_json:
         print_json({"transformation": transformation, "kinds": found})
         return
-    head = ("kind", "tokens", "room", "full", *(("key versions",) if versions else ()))
+    head = ("kind", "tokens", "taken", "room", "full", *(("key versions",) if versions else ()))
     rows = []
     for one in found:
-        row = [str(one["kind"]), f"{one['tokens']:,}", f"{one['room']:,}"]
-        row.append(f"{one['tokens'] / one['room']:.2%}")
+        full = one["taken"] / one["room"]
+        row = [str(one["kind"])] + [f"{one[key]:,}" for key in ("tokens", "taken", "room")]
+        row.append(f"{full:.2%}")
         if versions:
             row.append("\n".join(f"{key}: {count:,}" for key, count in one["versions"].items()))
         rows.append(row)
     table(head, rows)
+    _warn_of_filling(found)
+
+
+def _warn_of_filling(kinds: Sequence[Mapping[str, Any]]) -> None:
+    for one in kinds:
+        if one["taken"] >= FILLING * one["room"]:
+            note(
+                f"warning: kind {one['kind']} fills up. At 100 % new values get none"
+                " (domain_exhausted), and erasing gives no room back: raise max_fill, up to 0.9, or"
+                " use a longer format"
+            )
 
 
 @vault.command(epilog=examples("jeton vault rewrap nir-vaulted --rate 2000"))

@@ -34,7 +34,7 @@ from vault.errors import (
     Refusal,
 )
 from vault.formats.base import Format, Place
-from vault.store.tokens import FULL, PARTITIONS, Entry, TokenStore, partition_of
+from vault.store.tokens import FULL, OLD, PARTITIONS, Entry, TokenStore, partition_of
 
 DRAWS = 64
 """Tokens drawn for one value before the format is called full: at nine tenths in use, the
@@ -51,6 +51,10 @@ NEEDS_CONTEXT = "this transformation binds tokens to a context: send one"
 FULL_UP = (
     "as many tokens are taken, erased ones too, as max_fill allows: raise it, or use a longer"
     " format"
+)
+OLD_KEYS = (
+    "values are sealed under a newer key version now, which this process does not know: have it"
+    " read its keys again"
 )
 
 
@@ -100,6 +104,11 @@ class Vaulted:
         self._index = hmac.new(key, self._bound, hashlib.sha256)
         self._ciphers: dict[int, AESGCM] = {}
         self._unknown = AESGCM(os.urandom(32))
+
+    @property
+    def version(self) -> int:
+        """Of the key that values are sealed under now."""
+        return self._keyset.primary.version
 
     def space(self, kind: int) -> str:
         """Where the tokens of a kind are kept."""
@@ -287,13 +296,15 @@ class Vaulted:
                 token = self._draw(kind, room, one.index)
                 sealed = self._seal(kind, token, one.canonical, one.context, created, version)
                 entries.append(Entry(token, one.index, sealed))
-            taken = await store.create(self.space(kind), entries, most)
+            taken = await store.create(self.space(kind), entries, most, version)
             again = []
             for one, token_bytes in zip(wanted, taken, strict=True):
                 if token_bytes is None:
                     again.append(one)
                 elif token_bytes is FULL:
                     _fail(outcome, one)
+                elif token_bytes is OLD:
+                    raise Refusal("keys_unavailable", OLD_KEYS)
                 else:
                     rank = int.from_bytes(token_bytes)
                     for at, form in one.places:

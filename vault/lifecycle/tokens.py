@@ -7,6 +7,7 @@ stopped and started again at any time; the service goes on meanwhile.
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
 
 from vault.engine.sealed import Header
 from vault.engine.vaulted import Vaulted
@@ -14,12 +15,17 @@ from vault.errors import ItemError
 from vault.store.tokens import Entry, TokenStore
 
 PAGE = 1_000
-
-Progress = Callable[[int], Awaitable[None]]
-"""Told how many more entries were gone through; may take its time, which slows down."""
+T = TypeVar("T")
 
 
-async def nobody(_: int) -> None: ...
+class Progress(Protocol):
+    """Told how many more entries were gone through, and how many of those were changed; may
+    take its time, which slows down."""
+
+    def __call__(self, gone: int, changed: int = 0) -> Awaitable[None]: ...
+
+
+async def nobody(gone: int, changed: int = 0) -> None: ...
 
 
 @dataclass(slots=True)
@@ -46,8 +52,10 @@ class Space:
 
     kind: int
     tokens: int
+    taken: int
+    """Those that were erased too: they are never given again."""
     room: int
-    """How many there may be, by `max_fill`."""
+    """How many may be taken, by `max_fill`."""
     versions: Counter[int] = field(default_factory=Counter)
 
 
@@ -67,13 +75,15 @@ class Lifecycle:
 
         Finds convergent tokens only; `erase_everywhere` finds all. Raises InvalidValue.
         """
-        found: list[tuple[int, bytes] | None] = []
-        for value in values:
-            kind, canonical = self._vaulted.read(value)
-            index = self._vaulted.index(canonical, context)
-            (token,) = await self._store.find_index(self._space(kind), [index])
-            found.append(None if token is None else (kind, token))
-        return await self._erase(found)
+        read = [self._vaulted.read(value) for value in values]
+        indexes = [(kind, self._vaulted.index(canonical, context)) for kind, canonical in read]
+        tokens = await self._by_kind(indexes, self._store.find_index)
+        return await self._erase(
+            [
+                None if token is None else (kind, token)
+                for (kind, _), token in zip(read, tokens, strict=True)
+            ]
+        )
 
     async def erase_everywhere(self, values: Sequence[str], progress: Progress) -> int:
         """Take values out under whatever context, by opening every token there is."""
@@ -92,10 +102,10 @@ class Lifecycle:
 
     async def stats(self, *, versions: bool, progress: Progress = nobody) -> list[Space]:
         """What the store holds; `versions` counts key versions too, entry by entry."""
-        spaces = [
-            Space(kind, await self._store.count(self._space(kind)), most)
-            for kind, most in self._vaulted.rooms()
-        ]
+        spaces = []
+        for kind, most in self._vaulted.rooms():
+            count = await self._store.count(self._space(kind))
+            spaces.append(Space(kind, count.tokens, count.taken, most))
         if versions:
             of_kind = {space.kind: space for space in spaces}
             async for kind, page in self._pages():
@@ -104,11 +114,14 @@ class Lifecycle:
         return spaces
 
     async def rewrap(self, progress: Progress) -> Counter[str]:
-        """Seal every value under the primary key version; what is already is left alone.
+        """Seal every value under the primary key version; what is already is left alone, and
+        from then on nothing is sealed under an older one, by a process that was not told.
 
         Values that do not open stay as they are, and are counted (``failed``).
         """
         done: Counter[str] = Counter()
+        for kind, _ in self._vaulted.rooms():
+            await self._store.retire(self._space(kind), self._vaulted.version)
         async for kind, page in self._pages():
             changes = []
             for entry in page:
@@ -121,7 +134,7 @@ class Lifecycle:
                     changes.append((entry.token, entry.sealed, fresh))
             if changes:
                 done["rewrapped"] += sum(await self._store.replace(self._space(kind), changes))
-            await progress(len(page))
+            await progress(len(page), len(changes))
         return done
 
     async def verify(self, progress: Progress) -> Findings:
@@ -141,7 +154,7 @@ class Lifecycle:
     async def count(self) -> int:
         """How many tokens there are, without erased ones."""
         spaces = [self._space(kind) for kind, _ in self._vaulted.rooms()]
-        return sum([await self._store.count(space) for space in spaces])
+        return sum([(await self._store.count(space)).tokens for space in spaces])
 
     def _space(self, kind: int) -> str:
         return self._vaulted.space(kind)
@@ -184,26 +197,58 @@ class Lifecycle:
             tokens = [entry.token for entry in page if chosen(kind, entry)]
             if tokens:
                 count += sum(await self._store.erase(self._space(kind), tokens))
-            await progress(len(page))
+            await progress(len(page), len(tokens))
         return count
 
     async def _erase(self, places: Sequence[tuple[int, bytes] | None]) -> list[bool]:
-        done = [False] * len(places)
-        for at, place in enumerate(places):
-            if place is not None:
-                kind, token = place
-                (done[at],) = await self._store.erase(self._space(kind), [token])
-        return done
+        known = [place for place in places if place is not None]
+        done = iter(await self._by_kind(known, self._store.erase))
+        return [place is not None and next(done) for place in places]
+
+    async def _by_kind(
+        self,
+        places: Sequence[tuple[int, bytes]],
+        ask: Callable[[str, Sequence[bytes]], Awaitable[list[T]]],
+    ) -> list[T]:
+        """What the store says of each place (a kind, and a token or index), page by page."""
+        answers: dict[int, T] = {}
+        for kind in {kind for kind, _ in places}:
+            ours = [at for at, place in enumerate(places) if place[0] == kind]
+            for start in range(0, len(ours), PAGE):
+                page = ours[start : start + PAGE]
+                told = await ask(self._space(kind), [places[at][1] for at in page])
+                answers.update(zip(page, told, strict=True))
+        return [answers[at] for at in range(len(places))]
 
     async def _pages(self, *, erased: bool = False) -> AsyncIterator[tuple[int, list[Entry]]]:
         for kind, _ in self._vaulted.rooms():
             async for page in self._pages_of(kind):
                 yield kind, page if erased else [entry for entry in page if entry.sealed]
 
-    async def _pages_of(self, kind: int) -> AsyncIterator[list[Entry]]:
-        after = b""
-        while True:
-            page, after = await self._store.scan(self._space(kind), after, PAGE)
-            yield page
-            if not after:
-                return
+    def _pages_of(self, kind: int) -> AsyncIterator[list[Entry]]:
+        return pages(self._store, self._space(kind))
+
+
+async def pages(store: TokenStore, space: str) -> AsyncIterator[list[Entry]]:
+    """All entries of a space, erased ones too."""
+    after = b""
+    while True:
+        page, after = await store.scan(space, after, PAGE)
+        yield page
+        if not after:
+            return
+
+
+async def sealed_under(store: TokenStore, version: int, progress: Progress) -> Counter[str]:
+    """How many values are sealed under a key version, by the key id that they belong to: of
+    transformations that are not configured any more, too. Nothing is from now on."""
+    found: Counter[str] = Counter()
+    for space in await store.spaces():
+        await store.retire(space, version + 1)
+        async for page in pages(store, space):
+            live = [entry for entry in page if entry.sealed]
+            count = sum(Header.read(entry.sealed).version == version for entry in live)
+            if count:
+                found[space.rpartition(".")[0]] += count
+            await progress(len(live))
+    return found

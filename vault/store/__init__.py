@@ -54,8 +54,8 @@ async def open_tokens(settings: StoreSettings, base: Path, tell: Tell = _tell_no
             from vault.store.redis.tokens import RedisTokens  # noqa: PLC0415
         except ModuleNotFoundError:
             raise SetUpError(_NO_REDIS) from None
-        return RedisTokens(await Link.open(settings, tell), settings.replicas)
-    return SqliteTokens.open(tokens_path(settings.url, base))
+        return RedisTokens(await Link.open(settings, tell), settings.replicas, tell)
+    return SqliteTokens.open(tokens_path(settings.url, base), tell)
 
 
 def tokens_path(url: str, base: Path) -> Path:

@@ -10,16 +10,17 @@ and one flush, and nothing is answered before it; what does not become durable w
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from vault.errors import SetUpError
 from vault.store import token_rows as rows
 from vault.store.checkpointing import Checkpointer
+from vault.store.filling import Filling, Tell
 from vault.store.lane import Lane, What, Work
 from vault.store.sqlite_file import File, WentBackwards, connect, create, name_of, unavailable
-from vault.store.tokens import Change, Entry
+from vault.store.tokens import Change, Count, Entry
 from vault.store.turn import Turn
 
 PIECE = 10_000
@@ -30,11 +31,15 @@ COMPACT_SECONDS = 10.0
 _TROUBLES = (sqlite3.Error, OSError, WentBackwards)
 
 
+def _tell_nobody(name: str, facts: Mapping[str, str | int | float]) -> None: ...
+
+
 class SqliteTokens:
     """See `vault.store.tokens.TokenStore`; made by `open`."""
 
-    def __init__(self, path: Path, turn: Turn) -> None:
+    def __init__(self, path: Path, turn: Turn, tell: Tell) -> None:
         self._path = path
+        self._filling = Filling(tell)
         self._turn = turn
         self._written = File(path, lambda: _connect(path))
         self._read = File(path, lambda: _connect(path))
@@ -45,8 +50,9 @@ class SqliteTokens:
         self._checkpointer = Checkpointer(lambda: _connect(path), turn)
 
     @classmethod
-    def open(cls, path: Path) -> "SqliteTokens":
-        """Open the file, or make it. Raises SetUpError where it cannot be used."""
+    def open(cls, path: Path, tell: Tell = _tell_nobody) -> "SqliteTokens":
+        """Open the file, or make it; `tell` hears how full it gets. Raises SetUpError where it
+        cannot be used."""
         try:
             turn = Turn(path.with_name(f"{path.name}.lock"))
         except OSError as error:
@@ -54,7 +60,7 @@ class SqliteTokens:
         try:
             taken = turn.take_at_start()
             create(path, rows.SCHEMA, rows.VERSION, "store.url")
-            store = cls(path, turn)
+            store = cls(path, turn, tell)
             turn.end(taken)
         except (sqlite3.Error, OSError) as error:  # TimeoutError is one
             turn.close()
@@ -64,13 +70,18 @@ class SqliteTokens:
             raise
         return store
 
-    async def create(self, space: str, entries: Sequence[Entry], most: int) -> list[bytes | None]:
+    async def create(
+        self, space: str, entries: Sequence[Entry], most: int, version: int | None = None
+    ) -> list[bytes | None]:
         # Most values have a token already: that takes no turn and no flush.
         found = await self.find_index(space, [entry.index for entry in entries])
         new = [place for place, token in enumerate(found) if token is None]
-        made = await self._ask(self._writer, (rows.create, space, most), [entries[n] for n in new])
+        what = (rows.create, space, most, version)
+        made = await self._ask(self._writer, what, [entries[n] for n in new])
         for place, token in zip(new, made, strict=True):
             found[place] = token
+        if new:
+            await self._filling.look(self, space, most)
         return found
 
     async def find(self, space: str, tokens: Sequence[bytes]) -> list[Entry | None]:
@@ -95,9 +106,16 @@ class SqliteTokens:
         [pairs] = await self._ask(self._reader, (rows.scan_index, space), [(after, most)])
         return pairs, pairs[-1][0] if len(pairs) == most else b""
 
-    async def count(self, space: str) -> int:
-        [held] = await self._ask(self._reader, (rows.count,), [space])
-        return int(held)
+    async def retire(self, space: str, version: int) -> None:
+        await self._ask(self._writer, (rows.retire, space), [version])
+
+    async def count(self, space: str) -> Count:
+        held: list[Count] = await self._ask(self._reader, (rows.count,), [space])
+        return held[0]
+
+    async def spaces(self) -> list[str]:
+        [names] = await self._ask(self._reader, (rows.spaces,), [None])
+        return list(names)
 
     async def compact(self) -> None:
         try:

@@ -13,11 +13,13 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
-from vault.store.tokens import FULL, PARTITIONS, Change, Entry, partition_of
+from vault.store.tokens import FULL, OLD, PARTITIONS, Change, Count, Entry, partition_of
 
-VERSION = 1
+VERSION = 2
 SCHEMA = """
-CREATE TABLE spaces (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+CREATE TABLE spaces (
+    id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, oldest INTEGER NOT NULL DEFAULT 0
+);
 CREATE TABLE held (
     space INTEGER NOT NULL, partition INTEGER NOT NULL,
     taken INTEGER NOT NULL, erased INTEGER NOT NULL,
@@ -47,13 +49,19 @@ T = TypeVar("T")
 
 
 def create(
-    connection: sqlite3.Connection, name: str, most: int, entries: Sequence[Entry]
+    connection: sqlite3.Connection,
+    name: str,
+    most: int,
+    version: int | None,
+    entries: Sequence[Entry],
 ) -> list[bytes | None]:
     known = _by_index(connection, name, [entry.index for entry in entries])
     new = [entry.token for entry in entries if entry.index not in known]
     if not new:
         return [known[entry.index] for entry in entries]
     space = _space(connection, name)
+    if version is not None and version < _oldest(connection, space):
+        return [known.get(entry.index, OLD) for entry in entries]
     standing = {token for token, _, _ in _among(connection, name, _TOKEN, new)}
     standing |= _erased(connection, name, new)
     held = _held(connection, space)
@@ -160,13 +168,29 @@ def scan_index(
     ]
 
 
-def count(connection: sqlite3.Connection, names: Sequence[str]) -> list[int]:
-    held = dict(
+def retire(connection: sqlite3.Connection, name: str, versions: Sequence[int]) -> list[None]:
+    space = _space(connection, name)
+    for version in versions:
         connection.execute(
-            "SELECT name, sum(taken - erased) FROM held JOIN spaces ON space = id GROUP BY name"
-        ).fetchall()
-    )
-    return [held.get(name, 0) for name in names]
+            "UPDATE spaces SET oldest = max(oldest, ?) WHERE id = ?", (version, space)
+        )
+    return [None] * len(versions)
+
+
+def count(connection: sqlite3.Connection, names: Sequence[str]) -> list[Count]:
+    rows = connection.execute(
+        "SELECT name, sum(taken - erased), sum(taken) FROM held JOIN spaces ON space = id"
+        " GROUP BY name"
+    ).fetchall()
+    held = {name: Count(tokens, taken) for name, tokens, taken in rows}
+    return [held.get(name, Count(0, 0)) for name in names]
+
+
+def spaces(connection: sqlite3.Connection, asked: Sequence[None]) -> list[list[str]]:
+    """Of which something is or was taken."""
+    query = "SELECT name FROM spaces WHERE id IN (SELECT space FROM held) ORDER BY name"
+    names = [row[0] for row in connection.execute(query).fetchall()]
+    return [names for _ in asked]
 
 
 def _known(connection: sqlite3.Connection, name: str) -> int:
@@ -182,6 +206,12 @@ def _space(connection: sqlite3.Connection, name: str) -> int:
         connection.execute("INSERT INTO spaces (name) VALUES (?)", (name,))
         known = _known(connection, name)
     return known
+
+
+def _oldest(connection: sqlite3.Connection, space: int) -> int:
+    """The oldest key version that it still takes."""
+    row = connection.execute("SELECT oldest FROM spaces WHERE id = ?", (space,)).fetchone()
+    return int(row[0])
 
 
 def _held(connection: sqlite3.Connection, space: int) -> list[int]:

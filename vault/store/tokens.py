@@ -27,6 +27,14 @@ class Entry:
     sealed: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How many tokens there are, and how many are taken: the erased ones too."""
+
+    tokens: int
+    taken: int
+
+
 Change = tuple[bytes, bytes, bytes]
 """A token, the sealed bytes that stand there, and those that shall."""
 
@@ -39,6 +47,8 @@ def partition_of(place: bytes) -> int:
 FULL = b"full"
 """Instead of a token: the partition has no room for another one. (Tokens of a space all have
 one length, which is never checked against this text: compare by identity, ``is FULL``.)"""
+OLD = b"old"
+"""Instead of a token, in the same way: sealed under a key version that the space takes no more."""
 
 
 class TokenStore(Protocol):
@@ -46,15 +56,19 @@ class TokenStore(Protocol):
     do what they promise. A `space` is a short ASCII name without blanks: one transformation's
     tokens of one kind."""
 
-    async def create(self, space: str, entries: Sequence[Entry], most: int) -> list[bytes | None]:
+    async def create(
+        self, space: str, entries: Sequence[Entry], most: int, version: int | None = None
+    ) -> list[bytes | None]:
         """For each entry, in one atomic step: the token that its index has; else, where the
         token is free, the entry is kept and its token returned; else, where another index has
         that token, None, and nothing is changed: the caller draws another. Entries of one call
         see those before them.
 
         `most`: how many tokens each partition of the space may hold, erased ones too; one that
-        is full takes no new index and answers `FULL`, whatever token was drawn. What is
-        returned is durable, and on as many replicas as the store is configured for.
+        is full takes no new index and answers `FULL`, whatever token was drawn. `version`: of
+        the key that all are sealed under; where `retire` put an end to it, no new index is
+        taken and the answer is `OLD`. What is returned is durable, and on as many replicas as
+        the store is configured for.
         """
         ...
 
@@ -93,8 +107,16 @@ class TokenStore(Protocol):
         """The same over the other direction: (index, token), for `vault verify`."""
         ...
 
-    async def count(self, space: str) -> int:
-        """How many tokens the space holds, without erased ones."""
+    async def retire(self, space: str, version: int) -> None:
+        """From now on take nothing that is sealed under an older key version than this."""
+        ...
+
+    async def count(self, space: str) -> Count:
+        """How many tokens the space holds."""
+        ...
+
+    async def spaces(self) -> list[str]:
+        """All spaces that ever held a token, of transformations that are gone too, sorted."""
         ...
 
     async def compact(self) -> None:

@@ -150,6 +150,10 @@ class Metrics:
         """So many servers of the store are not tried any more, until they are back."""
         self._away.set(servers)
 
+    def tokens_held(self, transformation: str, kind: str, share: float) -> None:
+        """Of all random tokens of a kind that may be taken, `share` is."""
+        self._taken.labels(_listed(transformation, self._names), kind).set(share)
+
     def record_failure(self) -> None:
         self._record_failures.inc()
 
@@ -227,6 +231,13 @@ class Metrics:
         self._away = self._gauge(
             "store_away",
             "Servers of the store that are not tried until they are back.",
+            mode="livemax",
+        )
+        self._taken = self._gauge(
+            "tokens_taken_ratio",
+            "Random tokens that are taken, of those that may be (max_fill), as last looked.",
+            "transformation",
+            "kind",
             mode="livemax",
         )
         self._record_failures = self._counter("record_failures", "Failed writes of the record.")

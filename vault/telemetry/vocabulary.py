@@ -25,7 +25,7 @@ EVENTS: Final = frozenset(
     starting serving ready not-ready stopping stopped development-mode not-encrypted
     worker-started worker-stopped worker-died
     reloaded reload-failed keys-loaded keys-unavailable
-    store-unavailable store-recovered store-halted store-resumed store-weak
+    store-unavailable store-recovered store-halted store-resumed store-weak tokens-filling
     record-repaired record-replayed record-unavailable record-recovered
     checkpoint-written checkpoint-failed segment-retired
     disk-space-low disk-space-recovered
@@ -227,6 +227,7 @@ FIELDS: Final[Mapping[str, Check]] = {
     "free_bytes": _rounded,
     "bytes": _rounded,
     "seconds": _rounded,
+    "share": _rounded,
     "development": _flag,
     "encrypted": _flag,
     "message": _one_of(MESSAGES),

@@ -30,7 +30,7 @@ NEEDED = (
     *(("pexpireat", GUARD_KEY, "1"), ("expireat", GUARD_KEY, "1"), ("pexpire", GUARD_KEY, "1")),
     *((verb, GUARD_KEY, "0", "1") for verb in ("zrange", "zrangebyscore")),
     *((verb, TOKEN_KEY, "1") for verb in ("hget", "hdel", "hmget", "hscan", "hexists")),
-    *((verb, TOKEN_KEY) for verb in ("get", "del", "hlen", "exists")),
+    *((verb, TOKEN_KEY) for verb in ("get", "del", "hlen", "hkeys", "exists")),
     ("hset", TOKEN_KEY, "1", "1"),
 )
 """What the ACL user must be allowed, as commands that are judged and never run."""

@@ -1,7 +1,7 @@
 #!lua
 -- Changes vaulted tokens of one space and one partition: one call is one transaction.
 --
--- KEYS: the partition's counts, then each item's token bucket and (not for `replace`) its index
+-- KEYS: the partition's counts, its list of spaces, then each item's token bucket and (not for `replace`) its index
 -- bucket. All are declared: in a Cluster that moves a slot, a bucket that has left would else
 -- look empty, and a value get a second token.
 -- ARGV: which change, how long a token is, "1" where replicas hold what is written, then what
@@ -11,7 +11,7 @@
 
 local call = redis.call
 local change, width, replicated = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
-local counts = KEYS[1]
+local counts, spaces = KEYS[1], KEYS[2]
 local INDEX = 16
 
 -- Adds to the counts. Where nothing was written the answer still tells of what others wrote,
@@ -20,22 +20,29 @@ local INDEX = 16
 local function count(taken, erased, told)
   if erased > 0 then call('HINCRBY', counts, 'erased', erased) end
   if taken > 0 or (told and replicated and erased == 0) then
-    call('HINCRBY', counts, 'taken', taken)
+    local all = call('HINCRBY', counts, 'taken', taken)
+    if all == taken and taken > 0 then
+      call('HSET', spaces, string.match(counts, '}(.*):n$'), 1)
+    end
   end
 end
 
--- ARGV: `most`, then each entry as token, index and what is sealed in one text. Answers 1: kept;
--- 0: the token is taken; 2: full; or the token that the index has.
+-- ARGV: `most`, the key version, then each entry as token, index and what is sealed in one text.
+-- Answers 1: kept; 0: the token is taken; 2: full; 3: of a key version that is taken no more; or the
+-- token that the index has.
 local function create()
   local most, taken, told = tonumber(ARGV[4]), 0, false
-  local held = tonumber(call('HGET', counts, 'taken') or 0)
+  local head = call('HMGET', counts, 'taken', 'oldest')
+  local held, old = tonumber(head[1] or 0), tonumber(ARGV[5]) < tonumber(head[2] or 0)
   local answers = {}
-  for i = 1, #ARGV - 4 do
-    local entry, tokens, indexes = ARGV[i + 4], KEYS[2 * i], KEYS[2 * i + 1]
+  for i = 1, #ARGV - 5 do
+    local entry, tokens, indexes = ARGV[i + 5], KEYS[2 * i + 1], KEYS[2 * i + 2]
     local index = string.sub(entry, width + 1, width + INDEX)
     local known = call('HGET', indexes, index)
     if known then
       answers[i], told = known, true
+    elseif old then
+      answers[i] = 3
     elseif held + taken >= most then
       answers[i] = 2
     else
@@ -57,7 +64,7 @@ local function erase()
   local taken, erased = 0, 0
   local answers = {}
   for i = 1, (#ARGV - 3) / 2 do
-    local tokens, indexes = KEYS[2 * i], KEYS[2 * i + 1]
+    local tokens, indexes = KEYS[2 * i + 1], KEYS[2 * i + 2]
     local token, index = ARGV[2 * i + 2], ARGV[2 * i + 3]
     local record = call('HGET', tokens, token)
     if not record then
@@ -83,7 +90,7 @@ end
 local function replace()
   local answers = {}
   for i = 1, (#ARGV - 3) / 3 do
-    local tokens, token = KEYS[i + 1], ARGV[3 * i + 1]
+    local tokens, token = KEYS[i + 2], ARGV[3 * i + 1]
     local record = call('HGET', tokens, token)
     if record and record ~= '' and string.sub(record, INDEX + 1) == ARGV[3 * i + 2] then
       call('HSET', tokens, token, string.sub(record, 1, INDEX) .. ARGV[3 * i + 3])
@@ -95,4 +102,10 @@ local function replace()
   return answers
 end
 
-return ({create = create, erase = erase, replace = replace})[change]()
+-- ARGV: the oldest key version that may still seal.
+local function retire()
+  local oldest = math.max(tonumber(ARGV[4]), tonumber(call('HGET', counts, 'oldest') or 0))
+  call('HSET', counts, 'oldest', oldest)
+end
+
+return ({create = create, erase = erase, replace = replace, retire = retire})[change]()

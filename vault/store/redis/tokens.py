@@ -6,8 +6,11 @@ whatever node of a Cluster it lies. Per space and partition there are:
 ==========  ==============================================================================
 ``:t...``   `BUCKETS` hashes: token to record (index and what is sealed; empty: erased)
 ``:i...``   as many: index to token
-``:n``      a hash: how many tokens are taken, and how many of those erased
+``:n``      a hash: how many tokens are taken, how many of those erased, and the oldest key
+            version that may still seal
 ==========  ==============================================================================
+
+and per partition ``:spaces``, a hash with the names of those that hold any.
 
 A batch is one pipeline a node. `docs/vaulted.md` says why this layout, and what it costs.
 """
@@ -18,8 +21,9 @@ from importlib.resources import files
 from typing import Any
 
 from vault.errors import Refusal
-from vault.store.redis.link import Link, Script
-from vault.store.tokens import FULL, PARTITIONS, Change, Entry, partition_of
+from vault.store.filling import Filling, Tell
+from vault.store.redis.link import Arg, Link, Script
+from vault.store.tokens import FULL, OLD, PARTITIONS, Change, Count, Entry, partition_of
 
 BUCKETS = 4_096
 """With 100 million tokens a bucket holds some 380, fewer than `hash-max-listpack-entries`."""
@@ -37,18 +41,25 @@ _CHANGE, _FIND, _SCAN = (
     Script(files(__package__).joinpath(name).read_text("ascii"))
     for name in ("tokens.lua", "find.lua", "scan.lua")
 )
-_AGAIN, _FULL = 2, 2
+_AGAIN = 2
+_INSTEAD = {2: FULL, 3: OLD}
 """What the script answers; see there."""
+NEWEST = 2**31
+"""For a key version that nobody looks at."""
 
 
 class RedisTokens:
     """See `vault.store.tokens.TokenStore`. The link is closed with it."""
 
-    def __init__(self, link: Link, replicas: int) -> None:
+    def __init__(self, link: Link, replicas: int, tell: Tell) -> None:
+        """`tell` hears how full it gets."""
         self._link = link
+        self._filling = Filling(tell)
         self._replicated = int(replicas > 0)
 
-    async def create(self, space: str, entries: Sequence[Entry], most: int) -> list[bytes | None]:
+    async def create(
+        self, space: str, entries: Sequence[Entry], most: int, version: int | None = None
+    ) -> list[bytes | None]:
         tokens = [entry.token for entry in entries]
         keys = zip(
             _keys(space, b"t", tokens),
@@ -56,7 +67,10 @@ class RedisTokens:
             strict=True,
         )
         said = [(entry.token + entry.index + entry.sealed,) for entry in entries]
-        answers = await self._change("create", space, tokens, list(keys), said, most)
+        head = (most, NEWEST if version is None else version)
+        answers = await self._change("create", space, tokens, list(keys), said, *head)
+        if 1 in answers:
+            await self._filling.look(self, space, most)
         return [_created(token, answer) for token, answer in zip(tokens, answers, strict=True)]
 
     async def find(self, space: str, tokens: Sequence[bytes]) -> list[Entry | None]:
@@ -101,14 +115,25 @@ class RedisTokens:
     ) -> tuple[list[tuple[bytes, bytes]], bytes]:
         return await self._buckets(space, b"i", after, most)
 
-    async def count(self, space: str) -> int:
+    async def retire(self, space: str, version: int) -> None:
+        args: list[Arg] = ["retire", 0, self._replicated, version]
+        calls = [(_heads(space, partition), args) for partition in range(PARTITIONS)]
+        await self._link.run_many(_CHANGE, calls, writes=True)
+
+    async def count(self, space: str) -> Count:
         counts = await self._link.ask(
             [
-                ("HMGET", _counts(space, partition), "taken", "erased")
+                ("HMGET", _heads(space, partition)[0], "taken", "erased")
                 for partition in range(PARTITIONS)
             ]
         )
-        return sum(int(taken or 0) - int(erased or 0) for taken, erased in counts)
+        taken = sum(int(some or 0) for some, _ in counts)
+        return Count(taken - sum(int(some or 0) for _, some in counts), taken)
+
+    async def spaces(self) -> list[str]:
+        asked = [("HKEYS", _heads("", partition)[1]) for partition in range(PARTITIONS)]
+        found = {name for names in await self._link.ask(asked) for name in names}
+        return sorted(name.decode() for name in found)
 
     async def compact(self) -> None:
         """Of the primaries; the replicas' files are theirs, and their owner's to rewrite."""
@@ -143,11 +168,11 @@ class RedisTokens:
             calls = []
             for group in groups:
                 first = tokens[group[0]]
-                counts = _counts(space, partition_of(first))
+                heads = _heads(space, partition_of(first))
                 args: list[Any] = [change, len(first), self._replicated, *head]
                 calls.append(
                     (
-                        [counts, *(key for place in group for key in keys[place])],
+                        [*heads, *(key for place in group for key in keys[place])],
                         [*args, *(arg for place in group for arg in said[place])],
                     )
                 )
@@ -181,7 +206,7 @@ class RedisTokens:
         """
         start = int.from_bytes(after)
         partition, first = divmod(start, BUCKETS)
-        [taken] = await self._link.ask([("HGET", _counts(space, partition), "taken")])
+        [taken] = await self._link.ask([("HGET", _heads(space, partition)[0], "taken")])
         if not taken:
             return [], _next(start - first + BUCKETS)
         last = min(BUCKETS, first + 2 * BUCKETS * most // max(1, int(taken)) + 1)
@@ -202,8 +227,8 @@ def _sort_in(answers: list[Any], groups: list[list[int]], told: list[list[Any]])
 def _created(token: bytes, answer: bytes | int) -> bytes | None:
     if isinstance(answer, bytes):
         return answer
-    if answer == _FULL:
-        return FULL
+    if answer in _INSTEAD:
+        return _INSTEAD[answer]
     return token if answer == 1 else None
 
 
@@ -238,8 +263,9 @@ def _next(number: int) -> bytes:
     return number.to_bytes(4) if number < PARTITIONS * BUCKETS else b""
 
 
-def _counts(space: str, partition: int) -> bytes:
-    return b"jt{%d}%b:n" % (partition, space.encode())
+def _heads(space: str, partition: int) -> list[bytes]:
+    """What a partition counts of a space, and of which spaces it has any."""
+    return [b"jt{%d}%b:n" % (partition, space.encode()), b"jt{%d}:spaces" % partition]
 
 
 def _keys(space: str, direction: bytes, places: Sequence[bytes]) -> list[bytes]:
