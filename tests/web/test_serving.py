@@ -1,4 +1,4 @@
-"""The server as a process: bounds on headers and patience, and an end that loses nothing."""
+"""The server as a process: its addresses and workers, and an end that loses nothing."""
 
 import http.client
 import json
@@ -13,77 +13,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.door import CREDENTIAL
+from tests.support.small_http import BOUNDS, HEADERS, call
 from tests.support.small_service import REJECTED, Running, running
 from vault.errors import SetUpError
 from vault.web.addresses import bind
 
 pytestmark = pytest.mark.system
 
-HEADERS = {"Authorization": f"Bearer {CREDENTIAL}", "Content-Type": "application/json"}
-BOUNDS: dict[str, object] = {
-    "max_headers": 2_000,
-    "max_body": 4_000_000,
-    "header_timeout": 0.6,
-    "body_timeout": 0.6,
-    "keep_alive_timeout": 0.6,
-    "shutdown_timeout": 4.0,
-}
-
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Running]:
     with running(BOUNDS) as started:
         yield started
-
-
-def call(
-    connection: http.client.HTTPConnection, value: str = "123", operation: str = "tokenise"
-) -> http.client.HTTPResponse:
-    member = "value" if operation == "tokenise" else "token"
-    body = json.dumps({member: value})
-    connection.request("POST", f"/v1/{operation}/digits", body, HEADERS)
-    return connection.getresponse()
-
-
-def raw(port: int, *pieces: bytes, pause: float = 0.0) -> tuple[bytes, float]:
-    """All that comes back until the server closes, and how long that took."""
-    began = time.monotonic()
-    with closing(socket.create_connection(("127.0.0.1", port), 10)) as connection:
-        for piece in pieces:
-            connection.sendall(piece)
-            time.sleep(pause)
-        received = b""
-        while chunk := connection.recv(65_536):
-            received += chunk
-    return received, time.monotonic() - began
-
-
-def problem(answer: bytes) -> tuple[int, str]:
-    """Status and code; the headers that every answer has are asserted on the way."""
-    head, _, body = answer.partition(b"\r\n\r\n")
-    lines = head.lower().split(b"\r\n")
-    assert b"content-type: application/problem+json" in lines
-    assert b"content-length: %d" % len(body) in lines
-    assert any(line.startswith(b"jeton-request-id: ") for line in lines)
-    parsed = json.loads(body)
-    assert parsed["status"] == int(head.split()[1])
-    return parsed["status"], parsed["code"]
-
-
-def post(body: bytes, *more: bytes) -> bytes:
-    lines = [
-        b"POST /v1/tokenise/digits HTTP/1.1",
-        b"Host: x",
-        b"Authorization: Bearer " + CREDENTIAL.encode(),
-        b"Content-Type: application/json",
-        *more,
-    ]
-    return b"\r\n".join([*lines, b"", body])
-
-
-def length(size: int) -> bytes:
-    return b"Content-Length: %d" % size
 
 
 def test_answers_come_over_http(service: Running) -> None:
@@ -95,171 +36,6 @@ def test_answers_come_over_http(service: Running) -> None:
     connection.request("HEAD", "/livez")
     answer = connection.getresponse()
     assert (answer.status, answer.read()) == (200, b"")
-
-
-# Headers ------------------------------------------------------------------------------------
-
-
-def test_headers_up_to_the_bound(service: Running) -> None:
-    body = b'{"value":"123"}'
-    fits = post(body, length(len(body)), b"Connection: close", b"X: " + b"x" * 1_750)
-    assert raw(service.port, fits)[0].startswith(b"HTTP/1.1 200")
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        [b"X: " + b"x" * 2_000],
-        [b"x%d: 1" % i for i in range(400)],
-        [b"X" * 2_000 + b": 1"],
-        [b"X: " + b"x" * 300_000],
-    ],
-)
-def test_headers_too_large(service: Running, more: list[bytes]) -> None:
-    answer, seconds = raw(service.port, post(b"", length(0), *more))
-    assert problem(answer) == (431, "too_large")
-    assert seconds < 3
-
-
-def test_a_path_too_large(service: Running) -> None:
-    request = b"GET /" + b"x" * 3_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n"
-    assert problem(raw(service.port, request)[0]) == (431, "too_large")
-
-
-def test_headers_without_end(service: Running) -> None:
-    pieces = [b"GET / HTTP/1.1\r\n", *[b"x: " + b"y" * 400 + b"\r\n"] * 6]
-    answer, _ = raw(service.port, *pieces, pause=0.01)
-    assert problem(answer) == (431, "too_large")
-
-
-def test_slow_headers(service: Running) -> None:
-    """However steadily they trickle."""
-    answer, seconds = raw(service.port, *[b"G", b"E", b"T", b" /", b"x"] + [b"x"] * 7, pause=0.1)
-    assert problem(answer) == (408, "timeout")
-    assert seconds < 5
-
-
-def test_a_silent_connection_is_closed(service: Running) -> None:
-    answer, seconds = raw(service.port)
-    assert answer == b""
-    assert 0.5 < seconds < 4
-
-
-def test_an_idle_connection_is_closed(service: Running) -> None:
-    body = b'{"value":"123"}'
-    answer, seconds = raw(service.port, post(body, length(len(body))))
-    assert answer.startswith(b"HTTP/1.1 200")
-    assert 0.5 < seconds < 4
-
-
-@pytest.mark.parametrize(
-    "request_bytes",
-    [
-        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-        b"hello\r\n\r\n",
-        b"GET / HTTP/1.1\r\nBad Header: x\r\n\r\n",
-        b"GET http://[ HTTP/1.1\r\n\r\n",
-        b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
-        b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999999\r\n\r\n",
-        b"POST / HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-        post(b"zz\r\n", b"Transfer-Encoding: chunked"),
-    ],
-)
-def test_what_is_no_request(service: Running, request_bytes: bytes) -> None:
-    answer, seconds = raw(service.port, request_bytes)
-    assert problem(answer) == (400, "malformed_request")
-    assert seconds < 3
-
-
-def test_what_comes_after_a_request_does_not_spoil_its_answer(service: Running) -> None:
-    body = b'{"value":"0100"}'
-    answer, _ = raw(service.port, post(body, length(len(body))) + b"garbage\r\n\r\n")
-    assert answer.startswith(b"HTTP/1.1 200")
-    assert answer.count(b"HTTP/1.1") == 1
-
-
-def test_what_comes_after_an_answered_request_is_refused_by_itself(service: Running) -> None:
-    body = b'{"value":"100"}'
-    answer, _ = raw(service.port, post(body, length(len(body))) + b"garbage\r\n\r\n")
-    first, refusal = answer.split(b'"}', 1)
-    assert first.startswith(b"HTTP/1.1 200")
-    assert problem(refusal) == (400, "malformed_request")
-
-
-def test_an_upgrade_is_answered_as_it_stands(service: Running) -> None:
-    body = b'{"value":"123"}'
-    chunked = b"5\r\n" + body[:5] + b"\r\na\r\n" + body[5:] + b"\r\n0\r\n\r\n"
-    for upgrade in (b"websocket", b"h2c"):
-        asks = (b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: " + upgrade)
-        head, rest = post(b"", length(len(body)), *asks), b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-        streamed = post(b"", b"Transfer-Encoding: chunked", *asks)
-        for pieces in ([head + body], [head, body], [head, body + rest], [streamed, chunked]):
-            answer, _ = raw(service.port, *pieces, pause=0.05)
-            assert answer.startswith(b"HTTP/1.1 200")
-            assert answer.count(b"HTTP/1.1") == 1
-    get = b"GET /livez HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-    assert raw(service.port, get)[0].startswith(b"HTTP/1.1 200")
-
-
-def test_pipelined_requests_are_answered_in_order(service: Running) -> None:
-    bodies = [b'{"value":"%d"}' % n for n in (1, 2, 3)]
-    answer, _ = raw(service.port, b"".join(post(body, length(len(body))) for body in bodies))
-    assert answer.count(b"HTTP/1.1 200") == 3
-    assert [piece[:4] for piece in answer.split(b'"token":')[1:]] == [b'"98"', b'"97"', b'"96"']
-
-
-# Bodies -------------------------------------------------------------------------------------
-
-
-def test_slow_bodies(service: Running) -> None:
-    for sent in (b"", b'{"val'):
-        answer, seconds = raw(service.port, post(sent, length(15)))
-        assert problem(answer) == (408, "timeout")
-        assert b"connection: close" in answer.lower()
-        assert seconds < 4
-
-
-def test_a_large_body_is_refused_and_the_refusal_arrives(service: Running) -> None:
-    """Also to a client that reads only once it has sent all of it."""
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
-    huge = json.dumps({"value": "1" * 8_000_000})
-    connection.request("POST", "/v1/tokenise/digits", huge, HEADERS)
-    answer = connection.getresponse()
-    assert (answer.status, json.loads(answer.read())["code"]) == (413, "too_large")
-    assert call(connection).status == 200  # and the connection is still good
-
-
-def test_a_streamed_body_is_refused(service: Running) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
-    pieces = (b"x" * 100_000 for _ in range(80))
-    connection.request("POST", "/v1/tokenise/digits", pieces, HEADERS, encode_chunked=True)
-    answer = connection.getresponse()
-    assert (answer.status, json.loads(answer.read())["code"]) == (413, "too_large")
-
-
-def test_a_refused_body_that_never_ends_is_given_up(service: Running) -> None:
-    answer, seconds = raw(service.port, post(b"", length(5_000_000)), b"x" * 1_000)
-    assert problem(answer) == (413, "too_large")
-    assert seconds < 4
-
-
-def test_expectations_are_met_only_for_what_will_be_read(service: Running) -> None:
-    body, expect = b'{"value":"123"}', b"Expect: 100-continue"
-    answer, _ = raw(service.port, post(b"", length(len(body)), expect), body, pause=0.05)
-    assert answer.startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200")
-    answer, _ = raw(service.port, post(b"", length(5_000_000), expect))
-    assert problem(answer) == (413, "too_large")
-
-
-def test_clients_that_vanish_leave_nothing(service: Running) -> None:
-    for piece in (b"", b"POST /v1", post(b'{"val', length(15)), post(b"", length(15))):
-        connection = socket.create_connection(("127.0.0.1", service.port), 10)
-        connection.sendall(piece)
-        connection.close()
-    assert call(http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)).status == 200
 
 
 # The end ------------------------------------------------------------------------------------
