@@ -1,54 +1,51 @@
-"""The synchronous client, on urllib3."""
+"""The synchronous client.
+
+`sdk/unasync.py` made this of `async_client.py`: change that one.
+"""
+# fmt: off
+# ruff: noqa: I001, RUF100, UP028
 
 import os
 import ssl
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from types import TracebackType
-from typing import TypeVar, overload
+from typing import Any, TypeVar, cast
 
-import urllib3
-from urllib3.exceptions import (
-    ConnectTimeoutError,
-    HTTPError,
-    LocationParseError,
-    NewConnectionError,
-    SSLError,
-)
-from urllib3.util import Timeout, Url, parse_url
-
-from jeton.errors import JetonError, NoAnswer, Unreachable, UsageError
-from jeton.protocol import (
-    DETOKENISE,
-    MASK,
-    MATCH,
-    TOKENISE,
-    Answer,
-    Call,
-    Operation,
-    Text,
-    ask,
-    ask_transformations,
-    visible,
-)
-from jeton.results import Items, Sensitive, Token, Transformation
+from jeton import raw
+from jeton.methods import Methods, RawMethods
+from jeton.transport import Transport
+from jeton.attempts import Attempts, Got, Wait
+from jeton.batches import Texts, batches, iterables, one_batch
+from jeton.coalescing import Single
+from jeton.errors import JetonError, UsageError
+from jeton.protocol import TOKENISE, Call, Operation, Question, header
+from jeton.results import Items
+from jeton.settings import settings
+from jeton.threads import Coalescing
 
 T = TypeVar("T")
 
-CONNECTIONS = 16
-"""Kept open for reuse; more threads than that open more, and close them again."""
 
+class Client(Methods):
+    """Calls a Jeton service. Close it, or use it as a context manager; safe to share.
 
-class Client:
-    """Calls one Jeton service. Thread-safe; close it, or use it as a context manager.
+    Where an argument is left out, the environment is asked:
 
-    `url` and `credential` default to ``JETON_URL`` and ``JETON_CREDENTIAL``. `purpose` is
-    that of every call that states none of its own; `timeout` is in seconds. Certificates are
-    checked against the system's authorities, or as `ssl_context` says. No proxy is used.
+    - `url` (``JETON_URL``): ``http://host:port``, ``https://host:port`` or ``unix:/path``;
+      several, parted by commas or spaces, are the addresses of one service in order of
+      preference.
+    - `credential` (``JETON_CREDENTIAL``), or `credential_file` (``JETON_CREDENTIAL_FILE``),
+      which is read again when it changes.
+    - `purpose` (``JETON_PURPOSE``): that of every call that states none of its own.
+    - `timeout` (``JETON_TIMEOUT``): seconds for a call, all tries and waits included; 10.
+    - `ca_file`, `client_certificate`, `client_key` (``JETON_CA_FILE``,
+      ``JETON_CLIENT_CERTIFICATE``, ``JETON_CLIENT_KEY``): files in PEM; or an `ssl_context`.
 
-    Every method takes one text, and gives one result or raises; or a sequence of texts, and
-    gives `Items`, with an `ItemError` in the place of each item that failed. All raise
-    `UsageError`, `Unreachable`, `NoAnswer` or a `ServiceError` for the request as a whole.
-    Nothing is tried again by itself.
+    `tries` is how often a call is sent at most. `coalesce` lets single calls in flight at the
+    same moment travel as one batch. `headers` is called for each request, in the context of
+    its (first) caller, for headers to add, such as ``traceparent``. No proxy is used.
     """
 
     def __init__(
@@ -56,20 +53,37 @@ class Client:
         url: str | None = None,
         credential: str | None = None,
         *,
+        credential_file: str | os.PathLike[str] | None = None,
         purpose: str | None = None,
-        timeout: float = 10.0,
+        timeout: float | None = None,
+        tries: int = 5,
+        coalesce: bool = True,
+        ca_file: str | os.PathLike[str] | None = None,
+        client_certificate: str | os.PathLike[str] | None = None,
+        client_key: str | os.PathLike[str] | None = None,
         ssl_context: ssl.SSLContext | None = None,
+        headers: Callable[[], Mapping[str, str]] | None = None,
     ) -> None:
-        where = _base(_setting(url, "url", "JETON_URL"))
-        secret = _setting(credential, "credential", "JETON_CREDENTIAL").strip()
-        self._authorization = f"Bearer {visible(secret, 'the credential')}"
-        self._purpose = purpose
-        self._prefix = (where.path or "").rstrip("/")
-        self._shown = f"{where.scheme}://{where.netloc}"
-        self._pool = _pool(where, Timeout(total=timeout), ssl_context)
+        self._settings = settings(
+            url,
+            credential,
+            credential_file=credential_file,
+            purpose=purpose,
+            timeout=timeout,
+            tries=tries,
+            coalesce=coalesce,
+            ca_file=ca_file,
+            client_certificate=client_certificate,
+            client_key=client_key,
+            ssl_context=ssl_context,
+        )
+        self._headers = headers
+        self._running = self._start()
+        self._before_forks: list[_Running] = []
+        self._closed = False
 
     def __repr__(self) -> str:
-        return f"Client({self._shown})"
+        return f"{type(self).__name__}({self._settings.shown})"
 
     def __enter__(self) -> "Client":
         return self
@@ -84,191 +98,136 @@ class Client:
 
     def close(self) -> None:
         """Close all connections."""
-        self._pool.close()
+        if not self._closed:
+            running = self._here()
+            self._closed = True
+            running.coalescing.close()
+            running.transport.close()
 
-    # A str is a Sequence[str]; the overload for one text stands first and wins.
-    @overload
-    def tokenise(  # type: ignore[overload-overlap]
-        self, transformation: str, value: str, *, context: str | None = None
-    ) -> Token: ...
-    @overload
-    def tokenise(
-        self, transformation: str, value: Sequence[str], *, context: Text | None = None
-    ) -> Items[Token]: ...
-    def tokenise(
-        self, transformation: str, value: Text, *, context: Text | None = None
-    ) -> Token | Items[Token]:
-        """The token of a value, under a context where the transformation takes one."""
-        return self._ask(TOKENISE, transformation, (value,), context, None, None)
+    @property
+    def purpose(self) -> str | None:
+        """That of every call but `tokenise` that states none of its own."""
+        return self._settings.purpose
 
-    @overload
-    def detokenise(  # type: ignore[overload-overlap]
-        self,
-        transformation: str,
-        token: str,
-        *,
-        context: str | None = None,
-        purpose: str | None = None,
-        on_behalf_of: str | None = None,
-    ) -> Sensitive: ...
-    @overload
-    def detokenise(
-        self,
-        transformation: str,
-        token: Sequence[str],
-        *,
-        context: Text | None = None,
-        purpose: str | None = None,
-        on_behalf_of: str | None = None,
-    ) -> Items[Sensitive]: ...
-    def detokenise(
-        self,
-        transformation: str,
-        token: Text,
-        *,
-        context: Text | None = None,
-        purpose: str | None = None,
-        on_behalf_of: str | None = None,
-    ) -> Sensitive | Items[Sensitive]:
-        """The value behind a token: charged and recorded, for a stated purpose."""
-        return self._ask(DETOKENISE, transformation, (token,), context, purpose, on_behalf_of)
+    @property
+    def purpose(self) -> str | None:
+        """That of every call that states none of its own."""
+        return self._settings.purpose
 
-    @overload
-    def mask(  # type: ignore[overload-overlap]
-        self,
-        transformation: str,
-        token: str,
-        *,
-        context: str | None = None,
-        purpose: str | None = None,
-        on_behalf_of: str | None = None,
-    ) -> str: ...
-    @overload
-    def mask(
-        self,
-        transformation: str,
-        token: Sequence[str],
-        *,
-        context: Text | None = None,
-        purpose: str | None = None,
-        on_behalf_of: str | None = None,
-    ) -> Items[str]: ...
-    def mask(
-        self,
-        transformation: str,
-        token: Text,
-        *,
-        context: Text | None = None,
-        purpose: str | None = None,
-        on_behalf_of: str | None = None,
-    ) -> str | Items[str]:
-        """As much of the value behind a token as a screen may show: ``284************``."""
-        return self._ask(MASK, transformation, (token,), context, purpose, on_behalf_of)
+    @property
+    def with_raw_response(self) -> RawMethods:
+        """The same methods, whose results come with the HTTP answer's status and headers."""
+        return RawMethods(self)
 
-    @overload
-    def match(  # type: ignore[overload-overlap]
-        self,
-        transformation: str,
-        token: str,
-        candidate: str,
-        *,
-        context: str | None = None,
-        purpose: str | None = None,
-        on_behalf_of: str | None = None,
-    ) -> bool: ...
-    @overload
-    def match(
-        self,
-        transformation: str,
-        token: Sequence[str],
-        candidate: Sequence[str],
-        *,
-        context: Text | None = None,
-        purpose: str | None = None,
-        on_behalf_of: str | None = None,
-    ) -> Items[bool]: ...
-    def match(
-        self,
-        transformation: str,
-        token: Text,
-        candidate: Text,
-        *,
-        context: Text | None = None,
-        purpose: str | None = None,
-        on_behalf_of: str | None = None,
-    ) -> bool | Items[bool]:
-        """Whether the value behind a token is the candidate, and nothing more."""
-        given = (token, candidate)
-        return self._ask(MATCH, transformation, given, context, purpose, on_behalf_of)
-
-    def transformations(self) -> list[Transformation]:
-        """What this client may do, and with which transformations."""
-        return self.send(ask_transformations())
+    def send(self, call: Call[T]) -> T:
+        return self._send_by(call, self._deadline())
 
     def _ask(
         self,
-        operation: Operation[T],
+        operation: Operation[Any],
         transformation: str,
-        given: Sequence[Text],
-        context: Text | None,
+        given: Sequence[Texts],
+        context: Texts | None,
         purpose: str | None,
         on_behalf_of: str | None,
-    ) -> T | Items[T]:
+    ) -> Any:
         if purpose is None and operation is not TOKENISE:
-            purpose = self._purpose
-        call = ask(operation, transformation, given, context, purpose, on_behalf_of)
-        return self.send(call)
+            purpose = self.purpose
+        question = Question(operation, transformation, purpose, on_behalf_of)
+        iterables((*given, context or ""))
+        texts = cast("Sequence[Any]", given)
+        if isinstance(given[0], str):
+            return self._one(question, Single(texts, cast("str | None", context)))
+        if all(isinstance(column, Sequence) for column in (*given, context or "")):
+            return self._list(question, texts, cast("Sequence[str] | None", context))
+        return self._stream(question, given, context)
 
-    def send(self, call: Call[T]) -> T:
-        """Send a call made by `jeton.protocol`, of any media type, and read its answer."""
-        headers = {**call.headers, "Authorization": self._authorization}
-        failure: JetonError
+    def _one(self, question: Question[T], single: Single) -> T:
+        running = self._here()
+        if self._settings.coalesce and raw.KEPT.get() is None:
+            return running.coalescing.ask(question, single, self._deadline())
+        return self.send(question.single(single.given, single.context))
+
+    def _list(
+        self,
+        question: Question[T],
+        given: Sequence[Sequence[str]],
+        context: Sequence[str] | None,
+    ) -> Items[T]:
+        if one_batch(given, context):
+            return self.send(question.batch(given, context))
+        parts: list[Items[T]] = []
         try:
-            got = self._pool.urlopen(
-                call.method, self._prefix + call.path, call.body, headers, retries=False
-            )
-            seen = {name.lower(): value for name, value in got.headers.items()}
-            answer = Answer(got.status, seen, got.data)
-        except (NewConnectionError, ConnectTimeoutError, SSLError) as error:
-            failure = Unreachable(_why(error, self._shown), request_id=call.request_id)
-        except HTTPError as error:
-            failure = NoAnswer(_why(error, self._shown), request_id=call.request_id)
-        else:
-            return call.read(answer)
-        # Raised out here it drags no exception along that may quote what was sent.
-        raise failure
+            for batch in batches(given, context):
+                call = question.batch(batch.given, batch.context, batch.offset)
+                parts.append(self.send(call))
+        except JetonError as error:
+            error.answered = Items.joined(parts) if parts else None
+            raise
+        return Items.joined(parts)
+
+    def _stream(
+        self, question: Question[T], given: Sequence[Texts], context: Texts | None
+    ) -> Iterator[Any]:
+        for batch in batches(given, context):
+            call = question.batch(batch.given, batch.context, batch.offset)
+            for result in self.send(call):
+                yield result
+
+    def _send_by(self, call: Call[T], deadline: float) -> T:
+        """The result of a call: does what `Attempts` says, and tells it what came of it."""
+        running = self._here()
+        headers = self._added(call)
+        steps = running.attempts.of(call, deadline)
+        got: Got = None
+        try:
+            while True:
+                step = steps.send(got)
+                if isinstance(step, Wait):
+                    time.sleep(step.seconds)
+                    got = None
+                    continue
+                bearer = self._settings.credential.header()
+                sent = headers if bearer is None else {**headers, "Authorization": bearer}
+                got = running.transport.exchange(call, step, sent)
+                raw.keep(got)
+        except StopIteration as done:
+            result: T = done.value
+        return result
+
+    def _added(self, call: Call[Any]) -> dict[str, str]:
+        """The call's headers, and those that the hook adds; they replace none."""
+        added = {} if self._headers is None else dict(self._headers())
+        for name, value in added.items():
+            header(name, value)
+        own = {name.lower() for name in call.headers} | {"authorization", "host"}
+        kept = {name: value for name, value in added.items() if name.lower() not in own}
+        return {**call.headers, **kept}
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self._settings.timeout
+
+    def _start(self) -> "_Running":
+        return _Running(
+            os.getpid(),
+            Attempts(self._settings.endpoints, self._settings.tries),
+            Transport(self._settings.tls),
+            Coalescing(self._send_by),
+        )
+
+    def _here(self) -> "_Running":
+        """What runs in this process: after a fork, connections and locks are the parent's."""
+        if self._closed:
+            raise UsageError("the client is closed")
+        if self._running.process != os.getpid():
+            self._before_forks.append(self._running)
+            self._running = self._start()
+        return self._running
 
 
-def _pool(
-    where: Url, timeout: Timeout, ssl_context: ssl.SSLContext | None
-) -> urllib3.HTTPConnectionPool:
-    host, port = where.host or "", where.port
-    if where.scheme == "http":
-        return urllib3.HTTPConnectionPool(host, port, timeout=timeout, maxsize=CONNECTIONS)
-    context = ssl_context or ssl.create_default_context()
-    return urllib3.HTTPSConnectionPool(
-        host, port, timeout=timeout, maxsize=CONNECTIONS, ssl_context=context
-    )
-
-
-def _why(error: Exception, where: str) -> str:
-    return f"{where}: {type(error).__name__}"
-
-
-def _setting(given: str | None, name: str, variable: str) -> str:
-    found = given if given is not None else os.environ.get(variable)
-    if not found:
-        raise UsageError(f"say where: pass `{name}` or set {variable}")
-    return found
-
-
-def _base(url: str) -> Url:
-    try:
-        where = parse_url(url)
-    except LocationParseError:
-        where = Url()
-    if where.scheme not in ("http", "https") or not where.host:
-        raise UsageError("the url must read http://host:port or https://host:port")
-    if where.auth or where.query or where.fragment:
-        raise UsageError("the url must hold no user, query or fragment")
-    return where
+@dataclass(frozen=True, slots=True)
+class _Running:
+    process: int
+    attempts: Attempts
+    transport: Transport
+    coalescing: Coalescing

@@ -21,14 +21,31 @@
         +-- ContextRequired     context_required
         +-- DomainExhausted     domain_exhausted
 
-No message, argument or attribute ever holds a value, a token, a context or a credential.
+No message, argument or attribute ever holds a value, a context or a credential. `answered`
+holds results, which show themselves no more than results do.
 """
+
+import copy
+from typing import TYPE_CHECKING, Any, Self
+
+if TYPE_CHECKING:
+    from jeton.results import Items
+
+HINTS = {
+    "unauthenticated": "look at the credential, its expiry, and the network it is bound to",
+    "purpose_required": "pass purpose=, or set JETON_PURPOSE",
+    "end_user_required": "pass on_behalf_of=",
+    "context_required": "pass context=",
+    "locked": "an operator has to run `jeton clients unlock`",
+    "unknown_transformation": "transformations() lists those of this client",
+}
 
 
 class JetonError(Exception):
     """The root. `code` is the contract's stable code, where there is one, `status` the HTTP
     status, `request_id` what to name when asking the service's operators, `retry_after` the
-    seconds after which the service suggests to ask again."""
+    seconds after which the service suggests to ask again. `answered` holds the results of the
+    batches before this failure, where a list was sent in several."""
 
     def __init__(
         self,
@@ -45,15 +62,21 @@ class JetonError(Exception):
         self.status = status
         self.request_id = request_id
         self.retry_after = retry_after
+        self.answered: Items[Any] | None = None
 
     @property
     def may_retry(self) -> bool:
         """Whether the same request may succeed later without anybody changing anything."""
         return False
 
+    def again(self) -> Self:
+        """The same error for another caller, without the traceback of the first."""
+        return copy.copy(self)
+
     def __str__(self) -> str:
-        known = [text for text in (self.code, self.detail) if text]
-        told = ": ".join(known)
+        told = ": ".join(text for text in (self.code, self.detail) if text)
+        if self.code in HINTS:
+            told += f" - {HINTS[self.code]}"
         return f"{told} (request {self.request_id})" if self.request_id else told
 
 
@@ -123,10 +146,10 @@ class Unavailable(ServiceError):
 
 
 class ItemError(JetonError):
-    """One item failed: `index` is its place in the batch, 0 for a single call."""
+    """One item failed: `index` is its place in what was passed, 0 for a single call."""
 
-    def __init__(self, detail: str, *, index: int = 0, **more: object) -> None:
-        super().__init__(detail, **more)  # type: ignore[arg-type] # JetonError names them
+    def __init__(self, detail: str, *, index: int = 0, **more: Any) -> None:
+        super().__init__(detail, **more)
         self.index = index
 
 
@@ -139,7 +162,7 @@ class NotAToken(ItemError):
 
 
 class ContextRequired(ItemError):
-    """This transformation binds its tokens to a context."""
+    """The transformation binds its tokens to a context, and none was passed."""
 
 
 class DomainExhausted(ItemError):

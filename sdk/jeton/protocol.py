@@ -1,8 +1,8 @@
 """The HTTP contract without any I/O: requests are built and answers read here.
 
-A `Call` carries all a transport needs to send, and reads the `Answer` that comes back. A
-transport (`client.py` is the synchronous one) adds the address and the credential; whatever
-it is, it sends the same bytes and understands the same answers.
+A `Call` carries all a transport needs to send, and reads the `Answer` that comes back; a
+`Question` is what single calls and batches have in common, and makes calls of them. Whatever
+the transport is, it sends the same bytes and understands the same answers.
 """
 
 import json
@@ -23,16 +23,21 @@ from jeton.errors import (
 from jeton.results import Items, Sensitive, Token, Transformation
 
 T = TypeVar("T")
+R = TypeVar("R")
 T_co = TypeVar("T_co", covariant=True)
 Text = str | Sequence[str]
 """One text, or one for each item of a batch."""
 
 OK = 200
+LONGEST_DETAIL = 1_000
 _NAME = re.compile(r"(?=.*[a-z])[a-z0-9][a-z0-9-]{0,62}")
 """A name has a letter: a NIR or a date passed in the wrong place must not get into a URL."""
 _PURPOSE = re.compile(r"[a-z0-9-]{1,64}")
 _VISIBLE = re.compile(r"[!-~]{1,8192}")
+_HEADER_NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,63}")
+_HEADER_VALUE = re.compile(r"[ -~]{1,8192}")
 _CODE = re.compile(r"[a-z_]{1,64}")
+_WORD_WITH_DIGIT = re.compile(r"\b(?=[^ ]*[0-9])[0-9A-Za-z/^*-]{4,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,7 @@ def _sensitive(raw: object) -> Sensitive | None:
     return Sensitive(raw) if isinstance(raw, str) else None
 
 
-def _masked(raw: object) -> str | None:
+def _text(raw: object) -> str | None:
     return raw if isinstance(raw, str) else None
 
 
@@ -64,7 +69,9 @@ def _match(raw: object) -> bool | None:
 
 TOKENISE = Operation("tokenise", (("value", "values"),), ("token", "tokens"), _token)
 DETOKENISE = Operation("detokenise", (("token", "tokens"),), ("value", "values"), _sensitive)
-MASK = Operation("mask", (("token", "tokens"),), ("masked", "masked"), _masked)
+REVEAL = Operation(DETOKENISE.name, DETOKENISE.sends, DETOKENISE.gets, _text)
+"""As detokenise, where the caller asked for plain `str`."""
+MASK = Operation("mask", (("token", "tokens"),), ("masked", "masked"), _text)
 MATCH = Operation(
     "match", (("token", "tokens"), ("candidate", "candidates")), ("match", "matches"), _match
 )
@@ -93,6 +100,8 @@ class Call(Generic[T]):
 
     def read(self, answer: Answer) -> T:
         """The result; raises ServiceError, ItemError (single calls) or NoAnswer."""
+        if answer.headers.get("jeton-request-id", self.request_id) != self.request_id:
+            raise self.unexpected("the answer is that of another request", answer.status)
         if answer.status != OK:
             raise _refusal(self, answer)
         return self._read(self, answer)
@@ -101,44 +110,66 @@ class Call(Generic[T]):
         return NoAnswer(what, status=status, request_id=self.request_id)
 
 
-def ask(
-    operation: Operation[T],
-    transformation: str,
-    given: Sequence[Text],
-    context: Text | None = None,
-    purpose: str | None = None,
-    on_behalf_of: str | None = None,
-) -> "Call[T | Items[T]]":
-    """The call of an operation: single where the first of `given` is a text, else a batch.
+@dataclass(frozen=True, slots=True)
+class Question(Generic[T]):
+    """What is asked of which transformation, for what and whom; of one item or of many.
 
     Raises UsageError, before anything is sent, for what no service could accept."""
-    if not _NAME.fullmatch(transformation):
-        raise UsageError("a transformation's name has lower-case letters, digits and hyphens")
-    headers = {"Content-Type": "application/json"}
-    if purpose is not None:
-        if not _PURPOSE.fullmatch(purpose):
+
+    operation: Operation[T]
+    transformation: str
+    purpose: str | None = None
+    on_behalf_of: str | None = None
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.transformation):
+            raise UsageError("a transformation's name has lower-case letters, digits and hyphens")
+        if self.purpose is not None and not _PURPOSE.fullmatch(self.purpose):
             raise UsageError("a purpose has 1 to 64 lower-case letters, digits and hyphens")
-        headers["Jeton-Purpose"] = purpose
-    if on_behalf_of is not None:
-        headers["Jeton-On-Behalf-Of"] = visible(on_behalf_of, "on_behalf_of")
-    body: dict[str, Text] = {}
-    path = f"/v1/{operation.name}/{transformation}"
-    if isinstance(given[0], str):
-        for (name, _), text in zip(operation.sends, given, strict=True):
+        if self.on_behalf_of is not None:
+            visible(self.on_behalf_of, "on_behalf_of")
+
+    def single(self, given: Sequence[str], context: str | None) -> Call[T]:
+        """One item: a text for each member that the operation sends."""
+        body: dict[str, Text] = {}
+        for (name, _), text in zip(self.operation.sends, given, strict=True):
             body[name] = _one(text, name)
         if context is not None:
             body["context"] = _one(context, "context")
-        return new_call("POST", path, headers, _json_body(body), _single_reader(operation))
-    if not isinstance(given[0], Sequence):
-        raise UsageError("pass one str, or a sequence of str")
-    size = len(given[0])
-    for (_, name), texts in zip(operation.sends, given, strict=True):
-        body[name] = _many(texts, name, size)
-    if isinstance(context, str):
-        body["context"] = context
-    elif context is not None:
-        body["contexts"] = _many(context, "context", size)
-    return new_call("POST", path, headers, _json_body(body), _batch_reader(operation, size))
+        return self._call(body, _single_reader(self.operation))
+
+    def batch(
+        self, given: Sequence[Sequence[str]], context: Text | None, offset: int = 0
+    ) -> Call[Items[T]]:
+        """Many items: as many texts for each member; `offset` is the place of the first."""
+        size = len(given[0])
+        body: dict[str, Text] = {}
+        for (_, name), texts in zip(self.operation.sends, given, strict=True):
+            body[name] = _many(texts, name, size)
+        if isinstance(context, str):
+            body["context"] = context
+        elif context is not None:
+            body["contexts"] = _many(context, "context", size)
+        return self._call(body, _batch_reader(self.operation, size, offset))
+
+    @property
+    def path(self) -> str:
+        return f"/v1/{self.operation.name}/{self.transformation}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Those of the purpose and the end user."""
+        headers = {}
+        if self.purpose is not None:
+            headers["Jeton-Purpose"] = self.purpose
+        if self.on_behalf_of is not None:
+            headers["Jeton-On-Behalf-Of"] = self.on_behalf_of
+        return headers
+
+    def _call(self, body: Mapping[str, Text], read: Callable[[Call[Any], Answer], R]) -> Call[R]:
+        headers = {"Content-Type": "application/json", **self.headers}
+        content = json.dumps(body, separators=(",", ":")).encode("ascii")
+        return new_call("POST", self.path, headers, content, read)
 
 
 def ask_transformations() -> Call[list[Transformation]]:
@@ -153,6 +184,12 @@ def visible(text: str, name: str) -> str:
     return text
 
 
+def header(name: str, value: str) -> None:
+    """Raise UsageError for what cannot stand in a request's head, without repeating it."""
+    if not _HEADER_NAME.fullmatch(name) or not _HEADER_VALUE.fullmatch(value):
+        raise UsageError("a header has a name of letters and hyphens, and visible ASCII text")
+
+
 def new_call(
     method: str,
     path: str,
@@ -161,13 +198,12 @@ def new_call(
     read: Callable[[Call[Any], Answer], T],
 ) -> Call[T]:
     """A call under a request id of its own; `read` gets every answer whose status is 200."""
+    visible(path, "a path")
+    for name, value in headers.items():
+        header(name, value)
     request_id = str(uuid.uuid4())
     sent = {"Accept": "application/json", **headers, "Jeton-Request-Id": request_id}
     return Call(method, path, sent, body, request_id, read)
-
-
-def _json_body(body: Mapping[str, Text]) -> bytes:
-    return json.dumps(body, separators=(",", ":")).encode("ascii")
 
 
 def _one(text: Text, name: str) -> str:
@@ -201,7 +237,9 @@ def _refusal(call: Call[Any], answer: Answer) -> JetonError:
     raw = content.get("code") if isinstance(content, dict) else None
     code = raw if isinstance(raw, str) and _CODE.fullmatch(raw) else None
     raw = content.get("detail") if code is not None else None
-    detail = raw if isinstance(raw, str) else f"the answer has status {answer.status}"
+    detail = (
+        _harmless(call, raw) if isinstance(raw, str) else f"the answer has status {answer.status}"
+    )
     if code in ITEM_ERRORS:
         return ITEM_ERRORS[code](
             detail, code=code, status=answer.status, request_id=call.request_id
@@ -231,13 +269,15 @@ def _single_reader(operation: Operation[T]) -> Callable[[Call[Any], Answer], T]:
     return read
 
 
-def _batch_reader(operation: Operation[T], size: int) -> Callable[[Call[Any], Answer], Items[T]]:
+def _batch_reader(
+    operation: Operation[T], size: int, offset: int
+) -> Callable[[Call[Any], Answer], Items[T]]:
     def read(call: Call[Any], answer: Answer) -> Items[T]:
         content = _json(answer)
         raw = content.get(operation.gets[1]) if isinstance(content, dict) else None
         if not isinstance(raw, list) or len(raw) != size:
             raise call.unexpected("the answer has not as many items as were sent", answer.status)
-        failed = _item_errors(content.get("errors"), call.request_id)
+        failed = _item_errors(call, content.get("errors"), offset)
         results: list[T | ItemError] = []
         for index, item in enumerate(raw):
             result = failed.get(index) if item is None else operation.read(item)
@@ -249,15 +289,28 @@ def _batch_reader(operation: Operation[T], size: int) -> Callable[[Call[Any], An
     return read
 
 
-def _item_errors(raw: object, request_id: str) -> dict[int, ItemError]:
+def _item_errors(call: Call[Any], raw: object, offset: int) -> dict[int, ItemError]:
     """The well-formed entries of `errors`, by index."""
     found: dict[int, ItemError] = {}
     for entry in raw if isinstance(raw, list) else []:
         match entry:
             case {"index": int(index), "code": str(code), "detail": str(detail)}:
                 kind = ITEM_ERRORS.get(code, ItemError)
-                found[index] = kind(detail, index=index, code=code, request_id=request_id)
+                found[index] = kind(
+                    _harmless(call, detail),
+                    index=offset + index,
+                    code=code if _CODE.fullmatch(code) else None,
+                    request_id=call.request_id,
+                )
     return found
+
+
+def _harmless(call: Call[Any], detail: str) -> str:
+    """`detail`, unless it repeats what was sent: a service never does, a stranger might."""
+    words = _WORD_WITH_DIGIT.findall(detail)
+    if len(detail) > LONGEST_DETAIL or any(word.encode() in (call.body or b"") for word in words):
+        return "the answer's words are withheld: they repeat what was sent"
+    return detail
 
 
 def _read_transformations(call: Call[Any], answer: Answer) -> list[Transformation]:

@@ -1,11 +1,11 @@
 """What calls give back."""
 
 import hmac
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Generic, NoReturn, TypeVar, overload
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar, overload
 
-from jeton.errors import ItemError
+from jeton.errors import ItemError, UsageError
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -22,16 +22,21 @@ class Sensitive:
     """A value that shows itself nowhere: not in repr, str, a format, a log or a pickle.
 
     `reveal()` gives the text. Two are equal if their texts are; they compare with no `str`,
-    so that a forgotten `reveal()` shows up as a difference and not as a leak.
+    so that a forgotten `reveal()` shows up as a difference and not as a leak. It is no `str`
+    either: type checkers, databases and `json.dumps` refuse it where a text was meant
+    (``default=str`` shows `<sensitive>`). A pickle holds no value: what comes out of it hides
+    nothing any more, and `reveal()` says so.
     """
 
     __slots__ = ("_text",)
 
     def __init__(self, text: str) -> None:
-        self._text = text
+        self._text: str | None = text
 
     def reveal(self) -> str:
         """The value itself. Every use of it is a place to look at in a review."""
+        if self._text is None:
+            raise UsageError("this value did not travel with its pickle")
         return self._text
 
     def __repr__(self) -> str:
@@ -45,7 +50,9 @@ class Sensitive:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Sensitive):
             return NotImplemented
-        return hmac.compare_digest(self._text.encode(), other._text.encode())
+        if self._text is None or other._text is None:
+            return self is other
+        return hmac.compare_digest(self._bytes(), other._bytes())
 
     def __hash__(self) -> int:
         return hash((Sensitive, self._text))
@@ -56,25 +63,52 @@ class Sensitive:
     def __deepcopy__(self, memo: object) -> "Sensitive":
         return self
 
-    def __reduce__(self) -> NoReturn:
-        raise TypeError("a Sensitive is not pickled: reveal() it where the text must travel")
+    def __reduce__(self) -> tuple[Callable[[], "Sensitive"], tuple[()]]:
+        return _withheld, ()
+
+    def _bytes(self) -> bytes:
+        return (self._text or "").encode("utf-8", "surrogatepass")
+
+
+def _withheld() -> Sensitive:
+    """What is left of a value after a pickle."""
+    empty = Sensitive("")
+    empty._text = None  # noqa: SLF001 # of the same house
+    return empty
 
 
 class Items(Sequence[T_co | ItemError], Generic[T_co]):
-    """The results of a batch, one for each item sent, in order: a result or its `ItemError`.
+    """The results of a list, one for each item sent, in order: a result or its `ItemError`.
 
-    `request_id` names the request; `receipt` is the record's evidence of a reveal, which may
-    be kept, and None for tokenise.
+    `request_ids` name the requests, one for each batch it took; `receipts` are the record's
+    evidence of reveals, which may be kept: none for tokenise. `request_id` and `receipt` are
+    the first of them.
     """
 
-    __slots__ = ("_results", "receipt", "request_id")
+    __slots__ = ("_results", "receipts", "request_ids")
 
     def __init__(
         self, results: Sequence[T_co | ItemError], request_id: str, receipt: str | None = None
     ) -> None:
         self._results = tuple(results)
-        self.request_id = request_id
-        self.receipt = receipt
+        self.request_ids: tuple[str, ...] = (request_id,)
+        self.receipts: tuple[str, ...] = () if receipt is None else (receipt,)
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Items[T_co]]") -> "Items[T_co]":
+        """Several batches, at least one, as the list that they were cut from."""
+        whole = cls([result for part in parts for result in part], "")
+        whole.request_ids = tuple(one for part in parts for one in part.request_ids)
+        whole.receipts = tuple(one for part in parts for one in part.receipts)
+        return whole
+
+    @property
+    def request_id(self) -> str:
+        return self.request_ids[0]
+
+    @property
+    def receipt(self) -> str | None:
+        return self.receipts[0] if self.receipts else None
 
     @overload
     def __getitem__(self, at: int) -> T_co | ItemError: ...
@@ -120,3 +154,13 @@ class Transformation:
     purposes: tuple[str, ...]
     token_recognisable: bool
     """Whether a token can be told from a value by its text alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class RawResponse(Generic[T_co]):
+    """A result with the HTTP answer it came in, the last one where it took several; headers
+    under lower-case names."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    result: T_co

@@ -1,0 +1,232 @@
+"""The asynchronous client.
+
+`sdk/unasync.py` makes `client.py` of this file: change this one.
+"""
+
+import asyncio
+import os
+import ssl
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, TypeVar, cast
+
+from jeton import raw
+from jeton.async_methods import AsyncMethods, AsyncRawMethods
+from jeton.async_transport import AsyncTransport
+from jeton.attempts import Attempts, Got, Wait
+from jeton.batches import AnyTexts, async_batches, batches, iterables, one_batch
+from jeton.coalescing import Single
+from jeton.errors import JetonError, UsageError
+from jeton.protocol import TOKENISE, Call, Operation, Question, header
+from jeton.results import Items
+from jeton.settings import settings
+from jeton.tasks import AsyncCoalescing
+
+T = TypeVar("T")
+
+
+class AsyncClient(AsyncMethods):
+    """Calls a Jeton service. Close it, or use it as a context manager; safe to share.
+
+    Where an argument is left out, the environment is asked:
+
+    - `url` (``JETON_URL``): ``http://host:port``, ``https://host:port`` or ``unix:/path``;
+      several, parted by commas or spaces, are the addresses of one service in order of
+      preference.
+    - `credential` (``JETON_CREDENTIAL``), or `credential_file` (``JETON_CREDENTIAL_FILE``),
+      which is read again when it changes.
+    - `purpose` (``JETON_PURPOSE``): that of every call that states none of its own.
+    - `timeout` (``JETON_TIMEOUT``): seconds for a call, all tries and waits included; 10.
+    - `ca_file`, `client_certificate`, `client_key` (``JETON_CA_FILE``,
+      ``JETON_CLIENT_CERTIFICATE``, ``JETON_CLIENT_KEY``): files in PEM; or an `ssl_context`.
+
+    `tries` is how often a call is sent at most. `coalesce` lets single calls in flight at the
+    same moment travel as one batch. `headers` is called for each request, in the context of
+    its (first) caller, for headers to add, such as ``traceparent``. No proxy is used.
+    """
+
+    def __init__(
+        self,
+        url: str | None = None,
+        credential: str | None = None,
+        *,
+        credential_file: str | os.PathLike[str] | None = None,
+        purpose: str | None = None,
+        timeout: float | None = None,
+        tries: int = 5,
+        coalesce: bool = True,
+        ca_file: str | os.PathLike[str] | None = None,
+        client_certificate: str | os.PathLike[str] | None = None,
+        client_key: str | os.PathLike[str] | None = None,
+        ssl_context: ssl.SSLContext | None = None,
+        headers: Callable[[], Mapping[str, str]] | None = None,
+    ) -> None:
+        self._settings = settings(
+            url,
+            credential,
+            credential_file=credential_file,
+            purpose=purpose,
+            timeout=timeout,
+            tries=tries,
+            coalesce=coalesce,
+            ca_file=ca_file,
+            client_certificate=client_certificate,
+            client_key=client_key,
+            ssl_context=ssl_context,
+        )
+        self._headers = headers
+        self._running = self._start()
+        self._before_forks: list[_Running] = []
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._settings.shown})"
+
+    async def __aenter__(self) -> "AsyncClient":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if not self._closed:
+            running = self._here()
+            self._closed = True
+            await running.coalescing.close()
+            await running.transport.close()
+
+    @property
+    def purpose(self) -> str | None:
+        """That of every call but `tokenise` that states none of its own."""
+        return self._settings.purpose
+
+    @property
+    def purpose(self) -> str | None:
+        """That of every call that states none of its own."""
+        return self._settings.purpose
+
+    @property
+    def with_raw_response(self) -> AsyncRawMethods:
+        """The same methods, whose results come with the HTTP answer's status and headers."""
+        return AsyncRawMethods(self)
+
+    async def send(self, call: Call[T]) -> T:
+        return await self._send_by(call, self._deadline())
+
+    def _ask(
+        self,
+        operation: Operation[Any],
+        transformation: str,
+        given: Sequence[AnyTexts],
+        context: AnyTexts | None,
+        purpose: str | None,
+        on_behalf_of: str | None,
+    ) -> Any:
+        if purpose is None and operation is not TOKENISE:
+            purpose = self.purpose
+        question = Question(operation, transformation, purpose, on_behalf_of)
+        iterables((*given, context or ""))
+        texts = cast("Sequence[Any]", given)
+        if isinstance(given[0], str):
+            return self._one(question, Single(texts, cast("str | None", context)))
+        if all(isinstance(column, Sequence) for column in (*given, context or "")):
+            return self._list(question, texts, cast("Sequence[str] | None", context))
+        return self._stream(question, given, context)
+
+    async def _one(self, question: Question[T], single: Single) -> T:
+        running = self._here()
+        if self._settings.coalesce and raw.KEPT.get() is None:
+            return await running.coalescing.ask(question, single, self._deadline())
+        return await self.send(question.single(single.given, single.context))
+
+    async def _list(
+        self,
+        question: Question[T],
+        given: Sequence[Sequence[str]],
+        context: Sequence[str] | None,
+    ) -> Items[T]:
+        if one_batch(given, context):
+            return await self.send(question.batch(given, context))
+        parts: list[Items[T]] = []
+        try:
+            for batch in batches(given, context):
+                call = question.batch(batch.given, batch.context, batch.offset)
+                parts.append(await self.send(call))
+        except JetonError as error:
+            error.answered = Items.joined(parts) if parts else None
+            raise
+        return Items.joined(parts)
+
+    async def _stream(
+        self, question: Question[T], given: Sequence[AnyTexts], context: AnyTexts | None
+    ) -> AsyncIterator[Any]:
+        async for batch in async_batches(given, context):
+            call = question.batch(batch.given, batch.context, batch.offset)
+            for result in await self.send(call):
+                yield result
+
+    async def _send_by(self, call: Call[T], deadline: float) -> T:
+        """The result of a call: does what `Attempts` says, and tells it what came of it."""
+        running = self._here()
+        headers = self._added(call)
+        steps = running.attempts.of(call, deadline)
+        got: Got = None
+        try:
+            while True:
+                step = steps.send(got)
+                if isinstance(step, Wait):
+                    await asyncio.sleep(step.seconds)
+                    got = None
+                    continue
+                bearer = self._settings.credential.header()
+                sent = headers if bearer is None else {**headers, "Authorization": bearer}
+                got = await running.transport.exchange(call, step, sent)
+                raw.keep(got)
+        except StopIteration as done:
+            result: T = done.value
+        return result
+
+    def _added(self, call: Call[Any]) -> dict[str, str]:
+        """The call's headers, and those that the hook adds; they replace none."""
+        added = {} if self._headers is None else dict(self._headers())
+        for name, value in added.items():
+            header(name, value)
+        own = {name.lower() for name in call.headers} | {"authorization", "host"}
+        kept = {name: value for name, value in added.items() if name.lower() not in own}
+        return {**call.headers, **kept}
+
+    def _deadline(self) -> float:
+        return time.monotonic() + self._settings.timeout
+
+    def _start(self) -> "_Running":
+        return _Running(
+            os.getpid(),
+            Attempts(self._settings.endpoints, self._settings.tries),
+            AsyncTransport(self._settings.tls),
+            AsyncCoalescing(self._send_by),
+        )
+
+    def _here(self) -> "_Running":
+        """What runs in this process: after a fork, connections and locks are the parent's."""
+        if self._closed:
+            raise UsageError("the client is closed")
+        if self._running.process != os.getpid():
+            self._before_forks.append(self._running)
+            self._running = self._start()
+        return self._running
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    process: int
+    attempts: Attempts
+    transport: AsyncTransport
+    coalescing: AsyncCoalescing

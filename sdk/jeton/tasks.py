@@ -1,0 +1,149 @@
+"""Coalescing for asyncio: a batch departs with the next turn of the loop, or is waited for.
+
+A batch is sent by a task of its own, so that no caller that is cancelled harms another; where
+all are, the task is cancelled too. None outlives `close()`.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Hashable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+from jeton.coalescing import (
+    ALONE,
+    COMPANY_SECONDS,
+    MOST_CALLS,
+    Outcome,
+    Single,
+    outcomes,
+    refused,
+    together,
+)
+from jeton.errors import JetonError, NoAnswer
+from jeton.protocol import Call, Question
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """A batch that waits for company, and then, with its task, is on its way."""
+
+    key: Hashable
+    question: Question[Any]
+    deadline: float
+    singles: list[Single] = field(default_factory=list, repr=False)
+    futures: list[asyncio.Future[Outcome]] = field(default_factory=list, repr=False)
+    departure: asyncio.Handle | None = None
+    task: asyncio.Task[None] | None = None
+
+
+class AsyncCoalescing:
+    """Brings the calls of one event loop together. `send` sends a call by a deadline."""
+
+    def __init__(self, send: Callable[[Call[Any], float], Coroutine[Any, Any, Any]]) -> None:
+        self._send = send
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._open: dict[Hashable, _Group] = {}
+        self._flying: dict[Hashable, int] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def ask(self, question: Question[T], single: Single, deadline: float) -> T:
+        """The result of one call, which may travel with others; raises as it would alone."""
+        key = single.key(question)
+        outcome: Outcome = ALONE
+        if key is not None:
+            outcome = await self._travel(key, question, single, deadline)
+        if outcome is ALONE:
+            result = await self._send(question.single(single.given, single.context), deadline)
+            return cast("T", result)
+        if isinstance(outcome, JetonError):
+            raise outcome
+        return cast("T", outcome)
+
+    async def close(self) -> None:
+        """End what is on its way: its callers are told that the client was closed."""
+        for group in list(self._open.values()):
+            self._deliver(group, [_closed() for _ in group.futures])
+        tasks = [task for task in self._tasks if task.get_loop() is asyncio.get_running_loop()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._renew(None)
+
+    async def _travel(
+        self, key: Hashable, question: Question[Any], single: Single, deadline: float
+    ) -> Outcome:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:  # another loop, perhaps in another process
+            self._renew(loop)
+        group = self._open.get(key)
+        if group is None:
+            group = self._open[key] = _Group(key, question, deadline)
+            if key in self._flying:
+                group.departure = loop.call_later(COMPANY_SECONDS, self._depart, group)
+            else:
+                group.departure = loop.call_soon(self._depart, group)
+        future: asyncio.Future[Outcome] = loop.create_future()
+        group.singles.append(single)
+        group.futures.append(future)
+        if len(group.singles) == MOST_CALLS:
+            self._depart(group)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if group.task is not None and all(one.cancelled() for one in group.futures):
+                group.task.cancel()
+            raise
+
+    def _renew(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        self._loop, self._open, self._flying, self._tasks = loop, {}, {}, set()
+
+    def _depart(self, group: _Group) -> None:
+        """From now on nobody joins."""
+        if self._open.get(group.key) is not group:
+            return
+        del self._open[group.key]
+        if group.departure is not None:
+            group.departure.cancel()
+        here = [at for at, future in enumerate(group.futures) if not future.done()]
+        group.singles = [group.singles[at] for at in here]
+        group.futures = [group.futures[at] for at in here]
+        if here:
+            self._flying[group.key] = self._flying.get(group.key, 0) + 1
+            group.task = asyncio.get_running_loop().create_task(self._fly(group))
+            self._tasks.add(group.task)
+            group.task.add_done_callback(self._tasks.discard)
+
+    async def _fly(self, group: _Group) -> None:
+        size = len(group.singles)
+        got: list[Outcome] = [_closed() for _ in group.futures]
+        try:
+            if size == 1:
+                (single,) = group.singles
+                call = group.question.single(single.given, single.context)
+                got = [await self._send(call, group.deadline)]
+            else:
+                items = await self._send(together(group.question, group.singles), group.deadline)
+                got = outcomes(items)
+        except JetonError as error:
+            got = [error] if size == 1 else refused(error, size)
+        finally:
+            self._deliver(group, got)
+            self._landed(group.key)
+
+    def _deliver(self, group: _Group, got: list[Outcome]) -> None:
+        for future, outcome in zip(group.futures, got, strict=True):
+            if not future.done():
+                future.set_result(outcome)
+
+    def _landed(self, key: Hashable) -> None:
+        left = self._flying.pop(key, 1) - 1
+        if left:
+            self._flying[key] = left
+        if key in self._open:
+            self._depart(self._open[key])
+
+
+def _closed() -> JetonError:
+    return NoAnswer("the client was closed while the call was on its way")
