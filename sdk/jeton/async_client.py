@@ -109,11 +109,6 @@ class AsyncClient(AsyncMethods):
         return self._settings.purpose
 
     @property
-    def purpose(self) -> str | None:
-        """That of every call that states none of its own."""
-        return self._settings.purpose
-
-    @property
     def with_raw_response(self) -> AsyncRawMethods:
         """The same methods, whose results come with the HTTP answer's status and headers."""
         return AsyncRawMethods(self)

@@ -110,11 +110,6 @@ class Client(Methods):
         return self._settings.purpose
 
     @property
-    def purpose(self) -> str | None:
-        """That of every call that states none of its own."""
-        return self._settings.purpose
-
-    @property
     def with_raw_response(self) -> RawMethods:
         """The same methods, whose results come with the HTTP answer's status and headers."""
         return RawMethods(self)
