@@ -1,10 +1,12 @@
 """The composition root: what a reload may change, and what a recorded disclosure costs."""
 
+import io
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from tests.support.records import disclosure
 from vault.app import Rules, open_vault
@@ -16,6 +18,7 @@ from vault.crypto.keyset_file import load as load_keyset
 from vault.crypto.keyset_file import save
 from vault.errors import SetUpError
 from vault.service import Answer, Call
+from vault.telemetry import logs
 
 
 @pytest.fixture
@@ -71,3 +74,23 @@ def test_no_value_is_seen_in_what_carries_it() -> None:
     value = "284127500100136"
     call = Call("detokenise", "fr-nir", "portal", [value], candidates=[value])
     assert value not in repr(call) + repr(Answer([value]))
+
+
+async def test_a_list_of_honeytokens_that_is_missing_is_said(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(logs, "_setting", logs.replace(logs._setting, stream=stream))
+    async with open_vault(load(config, {})):
+        pass
+    assert "no-honeytokens" not in stream.getvalue()
+    unsaid = load(config, {})
+    meant = structs.replace(unsaid.honeytokens, mask_and_match="lock")
+    settings = structs.replace(unsaid, honeytokens=meant)
+    async with open_vault(settings) as vault:
+        [said] = [line for line in stream.getvalue().splitlines() if "no-honeytokens" in line]
+        assert '"warning"' in said
+        assert str(settings.honeytokens.file) in said
+        settings.honeytokens.file.touch()
+        await vault.reload(settings)
+    assert stream.getvalue().count("no-honeytokens") == 1

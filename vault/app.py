@@ -253,14 +253,22 @@ def called(settings: Settings) -> set[str]:
 
 def names_of(settings: Settings) -> Names:
     """What of a configuration a log line may mention."""
-    paths = (settings.keys.keyset, settings.audit.folder, settings.server.socket)
+    files = (settings.keys.keyset, settings.honeytokens.file)
+    paths = (*files, settings.audit.folder, settings.server.socket)
     phrases = (text for weakness in WEAKNESSES for text in (weakness.name, weakness.loses))
     return Names.of(settings.clients, called(settings), paths, (settings.server.host,), phrases)
 
 
 def _tell_names_of(settings: Settings, metrics: Metrics) -> None:
     know(names_of(settings))
+    _warn_of_no_honeytokens(settings)
     metrics.know(called(settings), settings.clients)
+
+
+def _warn_of_no_honeytokens(settings: Settings) -> None:
+    file = settings.honeytokens.file
+    if settings.honeytokens.meant and not file.exists():
+        log.warning("no-honeytokens", path=file)
 
 
 def record_host(settings: Settings) -> str:
@@ -282,6 +290,7 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
     """
     metrics = Metrics(called(settings), settings.clients, settings.development)
     know(names_of(settings))
+    _warn_of_no_honeytokens(settings)
     rules = Rules(settings)
     async with AsyncExitStack() as stack:
         base = settings.keys.keyset.parent

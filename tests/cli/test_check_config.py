@@ -56,6 +56,13 @@ def test_keys_and_store_are_not_needed(jeton: Jeton) -> None:
     assert [path.name for path in jeton.folder.iterdir()] == ["jeton.toml"]
 
 
+def test_a_list_of_honeytokens_that_is_there_is_no_doubt(jeton: Jeton) -> None:
+    jeton.edit("[clients.portal]", '[honeytokens]\nmask_and_match = "lock"\n[clients.portal]')
+    assert any("honeytokens" in warning for warning in warnings(jeton))
+    jeton.done("honeytokens", "plant", "fr-nir")
+    assert not any("honeytokens" in warning for warning in warnings(jeton))
+
+
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
@@ -84,6 +91,11 @@ def test_keys_and_store_are_not_needed(jeton: Jeton) -> None:
             '{ operation = "match", transformation = "fr-nir", purposes = ["display"] }',
             '{ operation = "match", transformation = "fr-nir" }',
             "clients.portal.grants[1]: a match without purpose",
+        ),
+        (
+            "[clients.portal]",
+            '[honeytokens]\nexempt = ["portal"]\n[clients.portal]',
+            "honeytokens.file is not there",
         ),
         ("[clients.portal]", "[clients.idle]\n[clients.portal]", "clients.idle: it may do nothing"),
         ("[clients.portal]", "[clients.idle]\n[clients.portal]", "clients.idle: no credential"),

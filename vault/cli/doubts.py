@@ -155,6 +155,11 @@ def _of_the_rest(settings: Settings) -> Iterator[str]:
             "credentials would cross the network in the clear; set server.tls_certificate and "
             "server.tls_key, or end TLS in front of it"
         )
+    if settings.honeytokens.meant and not settings.honeytokens.file.exists():
+        yield (
+            "honeytokens.file is not there: nobody who touches one is noticed; `jeton honeytokens"
+            " plant` writes it, and each machine needs the same"
+        )
     scheme, _, path = settings.keys.kek.partition(":")
     if scheme == "file" and Path(path).parent == settings.keys.keyset.parent:
         yield (

@@ -179,6 +179,13 @@ class Honeytokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exempt: tuple[str, ...] = ()
     """Clients that may touch them: bulk jobs that go through all there is."""
 
+    @property
+    def meant(self) -> bool:
+        """Whether anything is said about them, so that there should be a list of them."""
+        unsaid = Honeytokens()
+        said = (self.file.name, self.webhook, self.mask_and_match, self.exempt)
+        return said != (unsaid.file.name, unsaid.webhook, unsaid.mask_and_match, unsaid.exempt)
+
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     server: Server = msgspec.field(default_factory=Server)

@@ -22,7 +22,7 @@ WITHHELD: Final = "<withheld>"
 
 EVENTS: Final = frozenset(
     """
-    starting serving ready not-ready stopping stopped development-mode not-encrypted
+    starting serving ready not-ready stopping stopped development-mode not-encrypted no-honeytokens
     worker-started worker-stopped worker-died
     reloaded reload-failed keys-loaded keys-unavailable
     store-unavailable store-recovered store-halted store-resumed store-weak tokens-filling

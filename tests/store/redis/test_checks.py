@@ -115,6 +115,21 @@ async def test_a_failover_without_waiting_for_replicas(redis_replicated: Replica
     assert [facts["weakness"] for facts in told] == ["no-replicas"]
 
 
+async def test_a_server_that_is_said_to_be_alone_and_has_replicas(
+    redis_replicated: Replicated,
+) -> None:
+    """Somebody has them for a reason, and may make one of them the primary."""
+    primary = redis_replicated.primary
+    assert WORDS["no-replicas"].loses in await refusal(primary.settings())
+    with having(primary, min_replicas_to_write=0):
+        said = await refusal(primary.settings())
+        assert WORDS["no-replicas"].loses in said
+        assert WORDS["no-min-replicas"].loses in said
+    told = await accepted(primary.settings(accept=("no-replicas",)))
+    assert [facts["weakness"] for facts in told] == ["no-replicas"]
+    assert await accepted(primary.settings(replicas=1)) == []
+
+
 async def test_a_server_alone_that_should_have_replicas(
     redis_server: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,7 +3,7 @@
 -- which are the reference. `guard.lua` follows; `guard.py` says what stands under which key.
 
 local BUCKETS, REQUEST_SECONDS = 60, 600
-local STATE, MARKS, LOCKS, QUEUE, AWAITED = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local STATE, MARKS, LOCKS, QUEUE, AWAITED, GONE = unpack(KEYS, 1, 6)
 local AT_ONCE = 1000 -- arguments of one command; Lua's stack holds some 8,000
 
 local call, pack, unpacked = redis.call, cmsgpack.pack, cmsgpack.unpack

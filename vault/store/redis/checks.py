@@ -81,8 +81,9 @@ class Checks:
         role = facts_of(replication)
         if role.get("role") != "master":
             raise Unsound("the server is a replica, not a primary: nothing can be kept there", True)
-        self._weaknesses(_settings(config))
-        self._connected(role)
+        connected = _connected(role)
+        self._weaknesses(_settings(config), connected)
+        self._enough(connected)
         if cluster and facts_of(cluster[0]).get("cluster_state") != "ok":
             raise Unsound("the cluster is down: some of its slots have no primary", True)
 
@@ -111,9 +112,9 @@ class Checks:
                 here, there = "not of a cluster", "redis:// or redis+sentinel://"
             raise Unsound(f"the server is {here}: store.url must be {there}")
 
-    def _weaknesses(self, config: Mapping[str, str]) -> None:
+    def _weaknesses(self, config: Mapping[str, str], connected: int) -> None:
         refused = []
-        found = Found(config, self._replicas, self._fails_over)
+        found = Found(config, self._replicas, self._fails_over or connected > 0)
         for weakness in WEAKNESSES:
             if weakness.there(found):
                 if weakness.name in self._accept:
@@ -129,17 +130,20 @@ class Checks:
                 + "\n  To go on all the same, name them in store.accept"
             )
 
-    def _connected(self, facts: Mapping[str, str]) -> None:
-        good = sum(
-            "state=online" in text for name, text in facts.items() if re.match("slave[0-9]", name)
-        )
-        if good < self._replicas:
+    def _enough(self, connected: int) -> None:
+        if connected < self._replicas:
             raise Unsound(
-                f"{good} replicas are connected and store.replicas asks for {self._replicas}: a "
-                "write would be on too few servers to survive a failover (a single server without "
-                "any: store.replicas = 0)",
+                f"{connected} replicas are connected and store.replicas asks for {self._replicas}: "
+                "a write would be on too few servers to survive a failover (a single server "
+                "without any: store.replicas = 0)",
                 True,
             )
+
+
+def _connected(facts: Mapping[str, str]) -> int:
+    return sum(
+        "state=online" in text for name, text in facts.items() if re.match("slave[0-9]", name)
+    )
 
 
 def facts_of(reply: bytes) -> dict[str, str]:

@@ -1,6 +1,6 @@
 -- Decides charges inside Redis, on the tables of `books.lua`: one call is one transaction.
 
-local SETTLE_SECONDS, LIVE_SECONDS = 3, 5
+local SETTLE_SECONDS, LIVE_SECONDS, GONE_SECONDS = 3, 5, 86400
 
 -- Charges ---------------------------------------------------------------------------------------
 
@@ -103,8 +103,40 @@ end
 
 -- A mark is {durable, digest, charged, when its writer was last heard of, which process that is, the
 -- number of its last group, the verdicts on that}.
+local function host_of(writer) return string.match(writer, '^(.*)%-w%d+$') or '' end
+
+-- All marks are read each second, so those of machines that were not heard of for a day stand
+-- elsewhere; what one of them knew is asked of it all the same when it is back.
+local function set_aside(marks)
+  local heard = {}
+  for i = 2, #marks, 2 do
+    local host = host_of(marks[i - 1])
+    heard[host] = math.max(heard[host] or 0, unpacked(marks[i])[4])
+  end
+  for i = 2, #marks, 2 do
+    if heard[host_of(marks[i - 1])] < time - GONE_SECONDS then
+      call('HSET', GONE, marks[i - 1], marks[i])
+      call('HDEL', MARKS, marks[i - 1])
+    end
+  end
+end
+
+local function bring_back(host)
+  local marks = call('HGETALL', GONE)
+  for i = 2, #marks, 2 do
+    if host_of(marks[i - 1]) == host then
+      call('HSET', MARKS, marks[i - 1], marks[i])
+      call('HDEL', GONE, marks[i - 1])
+    end
+  end
+end
+
 local function mark_of(writer)
   local raw = call('HGET', MARKS, writer)
+  if not raw and call('EXISTS', GONE) == 1 then
+    bring_back(host_of(writer))
+    raw = call('HGET', MARKS, writer)
+  end
   return raw and unpacked(raw) or {0, '', 0, 0, '', 0, {}}
 end
 
@@ -231,6 +263,10 @@ function calls.state()
     end
   end
   local marks = call('HGETALL', MARKS)
+  set_aside(marks)
+  if p.gone then
+    for _, text in ipairs(call('HGETALL', GONE)) do marks[#marks + 1] = text end
+  end
   for i = 2, #marks, 2 do
     local mark = unpacked(marks[i])
     marks[i] = {mark[1], mark[2], mark[3]}

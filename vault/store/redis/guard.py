@@ -7,6 +7,7 @@ state      a hash: epoch, halted, generation, the latest time seen, which server
 marks      a hash: writer to how far its record is durable and charged
 locks      a hash: (principal, end user) to the reason
 queue      a list: every window once, for the sweeper
+gone       a hash: the marks of machines that were not heard of for a day
 awaited    a set: the writers that have not been heard of since another server answers
 ``w...``   a string: the buckets of one window
 ``p...``   a sorted set: the persons of one window, by the bucket last seen in
@@ -75,6 +76,7 @@ class RedisStore:
         self._epoch = epoch
         self._trusted = trusted
         self._mark: Mark | None = None
+        self._asked_for_all = False
         self._process = os.urandom(8).hex()
         self._number = 0
         self._new_windows = 0
@@ -159,7 +161,10 @@ class RedisStore:
     async def state(self) -> State:
         mark = self._mark
         known = None if mark is None else (mark.writer, 0, "", mark.charged)
-        epoch, halted, generation, marks = await self._ask("state", mark=known, writes=False)
+        # Those of machines that are gone are of use to one that is back, at its start.
+        told = await self._ask("state", mark=known, gone=not self._asked_for_all, writes=False)
+        self._asked_for_all = True
+        epoch, halted, generation, marks = told
         return State(
             epoch,
             halted or None,

@@ -13,10 +13,10 @@ import msgspec
 from vault.store.base import Charge, Limit
 
 TAG = b"{jeton}:"
-STATE, MARKS, LOCKS, QUEUE, AWAITED = (
-    TAG + name for name in (b"state", b"marks", b"locks", b"queue", b"awaited")
+STATE, MARKS, LOCKS, QUEUE, AWAITED, GONE = (
+    TAG + name for name in (b"state", b"marks", b"locks", b"queue", b"awaited", b"gone")
 )
-FIXED = (STATE, MARKS, LOCKS, QUEUE, AWAITED)
+FIXED = (STATE, MARKS, LOCKS, QUEUE, AWAITED, GONE)
 """Every call has these keys first."""
 
 ITEMS, PEOPLE = b"w", b"p"

@@ -20,7 +20,8 @@ class Found:
     replicas: int
     """How many a write waits for."""
     fails_over: bool
-    """Whether another server may take over: Sentinel, Cluster."""
+    """Whether another server may take over: Sentinel, Cluster, and whatever looks after replicas
+    that are connected to a server which the URL calls the only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,8 @@ def _alone(found: Found) -> bool:
 
 
 def _too_few(found: Found) -> bool:
-    return bool(found.config) and int(found.config["min-replicas-to-write"]) < found.replicas
+    needed = max(found.replicas, int(found.fails_over))
+    return bool(found.config) and int(found.config["min-replicas-to-write"]) < needed
 
 
 def _too_slow(found: Found) -> bool:
@@ -99,14 +101,14 @@ WEAKNESSES = (
         lambda found: found.fails_over and found.replicas == 0,
         "a failover forgets the tokens, charges and locks that had not yet reached the new "
         "primary, acknowledged ones too",
-        "store.replicas of at least 1",
+        "store.replicas of at least 1 (for redis:// too, where replicas are connected)",
     ),
     Weakness(
         "no-min-replicas",
         _too_few,
         "a primary that is cut off from its replicas goes on taking writes and showing them to "
         "whoever asks, and the failover forgets them: most of what it took in that time",
-        "`min-replicas-to-write` of at least store.replicas",
+        "`min-replicas-to-write` of at least store.replicas, and 1",
     ),
     Weakness(
         "slow-min-replicas",
