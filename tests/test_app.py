@@ -11,7 +11,7 @@ from msgspec import structs
 from tests.support.records import disclosure
 from vault.app import Rules, open_vault
 from vault.cli.init import create
-from vault.config import load
+from vault.config import Transformation, load
 from vault.crypto.kek import open_kek
 from vault.crypto.keyset import new_keyset
 from vault.crypto.keyset_file import load as load_keyset
@@ -74,6 +74,25 @@ def test_no_value_is_seen_in_what_carries_it() -> None:
     value = "284127500100136"
     call = Call("detokenise", "fr-nir", "portal", [value], candidates=[value])
     assert value not in repr(call) + repr(Answer([value]))
+
+
+@pytest.mark.parametrize("others", [True, False])
+async def test_what_only_random_tokens_could_do_needs_their_store(
+    config: Path, others: bool
+) -> None:
+    settings = load(config, {})
+    known = {"kept": Transformation("fr-nir", "vaulted")}
+    if others:
+        known |= settings.transformations
+    async with open_vault(structs.replace(settings, transformations=known, clients={})) as vault:
+        assert all((await vault.readiness()).operations.values())
+        file = settings.keys.keyset.with_name("jeton.tokens.db")
+        away = file.rename(file.with_suffix(".away"))
+        found = await vault.readiness()
+        assert set(found.operations.values()) == {others}
+        assert (found.trouble is None) == others
+        away.rename(file)
+        assert (await vault.readiness()).trouble is None
 
 
 async def test_a_list_of_honeytokens_that_is_missing_is_said(

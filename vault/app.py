@@ -185,7 +185,8 @@ class Vault:
         ]
 
     async def readiness(self) -> Readiness:
-        """Tokenising goes on without the record, and within its leases without the store."""
+        """Tokenising goes on without the record, and within its leases without the store. What
+        nothing but random tokens could do needs their store too."""
         trouble, tokenises = None, True
         try:
             state = await self.store.state()
@@ -197,6 +198,11 @@ class Vault:
                 trouble = Refusal("store_unavailable", words, 60)
             elif self.ledger.trouble is not None:
                 trouble = Refusal("audit_unavailable", "the record cannot be written", 1)
+        if self.tokens is not None and all(map(_is_vaulted, self.rules.transformations.values())):
+            try:
+                await self.tokens.check()
+            except Refusal as away:
+                trouble, tokenises = trouble or away, False
         reveals = dict.fromkeys(("detokenise", "mask", "match"), trouble is None)
         return Readiness({"tokenise": tokenises, **reveals}, trouble)
 
@@ -222,6 +228,10 @@ class Vault:
         return Vault(
             rules, self.ledger, self.store, self.tokens, self.alarms, self.metrics, self.pool
         )
+
+
+def _is_vaulted(transformation: Transformation) -> bool:
+    return transformation.vaulted is not None
 
 
 def _described(

@@ -92,6 +92,8 @@ async def test_a_file_taken_away_is_missed_and_taken_up_again(path: Path) -> Non
     await store.create("space", [first], PLENTY)
     away = path.rename(path.with_suffix(".away"))
     assert "ENOENT" in await refused(store)
+    with pytest.raises(Refusal, match="ENOENT"):
+        await store.check()
     assert not path.exists(), "an empty file would open no token"
     away.rename(path)
     assert await store.create("space", [second], PLENTY) == [second.token]

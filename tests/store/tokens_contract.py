@@ -84,6 +84,9 @@ class TokensContract:
     def space(self) -> str:
         return f"space-{uuid.uuid4().hex[:8]}.0"
 
+    async def test_a_store_that_is_there_has_nothing_to_say(self, store: TokenStore) -> None:
+        await store.check()
+
     # Creating and finding
 
     async def test_what_is_kept_is_found_both_ways(self, store: TokenStore, space: str) -> None:

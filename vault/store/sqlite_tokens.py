@@ -117,6 +117,9 @@ class SqliteTokens:
         [names] = await self._ask(self._reader, (rows.spaces,), [None])
         return list(names)
 
+    async def check(self) -> None:
+        await self.spaces()
+
     async def compact(self) -> None:
         try:
             await asyncio.to_thread(self._compact)

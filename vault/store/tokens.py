@@ -119,6 +119,10 @@ class TokenStore(Protocol):
         """All spaces that ever held a token, of transformations that are gone too, sorted."""
         ...
 
+    async def check(self) -> None:
+        """Nothing where calls could be answered now, at once or within the store's deadline."""
+        ...
+
     async def compact(self) -> None:
         """Leave nothing of what was erased in the store's files, where this can be done from
         here. Costs what copying the whole store costs: once after many erasures."""

@@ -135,10 +135,17 @@ async def test_half_a_second_of_delay_is_refused_at_the_deadline(
 async def test_a_black_hole_is_refused_at_the_deadline_and_then_at_once(
     link: Link, proxy: FaultProxy, news: News
 ) -> None:
+    await link.check()
     proxy.black_hole = True
     _, seconds = await refused(link)
     assert seconds < DEADLINE + SLACK
+    began = time.monotonic()
+    with pytest.raises(Refusal):
+        await link.check()
+    assert time.monotonic() - began < DEADLINE + SLACK
     await open_breaker(link)
+    with pytest.raises(Refusal, match="the store is away"):
+        await link.check()
     assert ("store_away", {}) in news
     _, seconds = await refused(link)
     assert seconds < DEADLINE / 2

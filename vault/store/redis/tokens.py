@@ -135,6 +135,9 @@ class RedisTokens:
         found = {name for names in await self._link.ask(asked) for name in names}
         return sorted(name.decode() for name in found)
 
+    async def check(self) -> None:
+        await self._link.check()
+
     async def compact(self) -> None:
         """Of the primaries; the replicas' files are theirs, and their owner's to rewrite."""
         await self._link.everywhere("BGREWRITEAOF")
