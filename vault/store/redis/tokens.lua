@@ -1,13 +1,14 @@
 #!lua
 -- Changes vaulted tokens of one space and one partition: one call is one transaction.
 --
--- KEYS: the partition's counts, its list of spaces, then each item's token bucket and (not for `replace`) its index
--- bucket. All are declared: in a Cluster that moves a slot, a bucket that has left would else
--- look empty, and a value get a second token.
+-- KEYS: the partition's counts, its list of spaces, then each item's token bucket and (not for
+-- `replace`) its index bucket and its bucket of erased tokens. All are declared: in a Cluster that
+-- moves a slot, a bucket that has left would else look empty, and a value get a second token.
 -- ARGV: which change, how long a token is, "1" where replicas hold what is written, then what
 -- each change says.
 --
--- A token's record is its index and what is sealed; that of an erased token is empty.
+-- A token's record is its index and what is sealed. Erased tokens are kept apart, so that looking
+-- for one is looking for one that never was.
 
 local call = redis.call
 local change, width, replicated = ARGV[1], tonumber(ARGV[2]), ARGV[3] == '1'
@@ -32,11 +33,12 @@ end
 -- token that the index has.
 local function create()
   local most, taken, told = tonumber(ARGV[4]), 0, false
-  local head = call('HMGET', counts, 'taken', 'oldest')
+  local head = call('HMGET', counts, 'taken', 'oldest', 'erased')
   local held, old = tonumber(head[1] or 0), tonumber(ARGV[5]) < tonumber(head[2] or 0)
+  local any_erased = head[3]
   local answers = {}
   for i = 1, #ARGV - 5 do
-    local entry, tokens, indexes = ARGV[i + 5], KEYS[2 * i + 1], KEYS[2 * i + 2]
+    local entry, tokens, indexes = ARGV[i + 5], KEYS[3 * i], KEYS[3 * i + 1]
     local index = string.sub(entry, width + 1, width + INDEX)
     local known = call('HGET', indexes, index)
     if known then
@@ -47,7 +49,11 @@ local function create()
       answers[i] = 2
     else
       local token = string.sub(entry, 1, width)
-      answers[i] = call('HSETNX', tokens, token, string.sub(entry, width + 1))
+      if any_erased and call('HEXISTS', KEYS[3 * i + 2], token) == 1 then
+        answers[i] = 0
+      else
+        answers[i] = call('HSETNX', tokens, token, string.sub(entry, width + 1))
+      end
       if answers[i] == 1 then
         call('HSET', indexes, index, token)
         taken = taken + 1
@@ -64,19 +70,18 @@ local function erase()
   local taken, erased = 0, 0
   local answers = {}
   for i = 1, (#ARGV - 3) / 2 do
-    local tokens, indexes = KEYS[2 * i + 1], KEYS[2 * i + 2]
+    local tokens, indexes, gone = KEYS[3 * i], KEYS[3 * i + 1], KEYS[3 * i + 2]
     local token, index = ARGV[2 * i + 2], ARGV[2 * i + 3]
     local record = call('HGET', tokens, token)
     if not record then
-      call('HSET', tokens, token, '')
-      taken, erased = taken + 1, erased + 1
-      answers[i] = 0
-    elseif record == '' then
+      local fresh = call('HSETNX', gone, token, '')
+      taken, erased = taken + fresh, erased + fresh
       answers[i] = 0
     elseif string.sub(record, 1, INDEX) ~= index then
       answers[i] = 2
     else
-      call('HSET', tokens, token, '')
+      call('HDEL', tokens, token)
+      call('HSET', gone, token, '')
       if call('HGET', indexes, index) == token then call('HDEL', indexes, index) end
       erased = erased + 1
       answers[i] = 1
@@ -92,7 +97,7 @@ local function replace()
   for i = 1, (#ARGV - 3) / 3 do
     local tokens, token = KEYS[i + 2], ARGV[3 * i + 1]
     local record = call('HGET', tokens, token)
-    if record and record ~= '' and string.sub(record, INDEX + 1) == ARGV[3 * i + 2] then
+    if record and string.sub(record, INDEX + 1) == ARGV[3 * i + 2] then
       call('HSET', tokens, token, string.sub(record, 1, INDEX) .. ARGV[3 * i + 3])
       answers[i] = 1
     else

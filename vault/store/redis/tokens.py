@@ -4,8 +4,9 @@ A partition is a hash tag, so that one script changes both directions of its ent
 whatever node of a Cluster it lies. Per space and partition there are:
 
 ==========  ==============================================================================
-``:t...``   `BUCKETS` hashes: token to record (index and what is sealed; empty: erased)
+``:t...``   `BUCKETS` hashes: token to record (index and what is sealed)
 ``:i...``   as many: index to token
+``:e...``   as many, of those that are erased
 ``:n``      a hash: how many tokens are taken, how many of those erased, and the oldest key
             version that may still seal
 ==========  ==============================================================================
@@ -61,14 +62,10 @@ class RedisTokens:
         self, space: str, entries: Sequence[Entry], most: int, version: int | None = None
     ) -> list[bytes | None]:
         tokens = [entry.token for entry in entries]
-        keys = zip(
-            _keys(space, b"t", tokens),
-            _keys(space, b"i", [entry.index for entry in entries]),
-            strict=True,
-        )
+        keys = _places(space, tokens, [entry.index for entry in entries])
         said = [(entry.token + entry.index + entry.sealed,) for entry in entries]
         head = (most, NEWEST if version is None else version)
-        answers = await self._change("create", space, tokens, list(keys), said, *head)
+        answers = await self._change("create", space, tokens, keys, said, *head)
         if 1 in answers:
             await self._filling.look(self, space, most)
         return [_created(token, answer) for token, answer in zip(tokens, answers, strict=True)]
@@ -107,7 +104,7 @@ class RedisTokens:
         return erased
 
     async def scan(self, space: str, after: bytes, most: int) -> tuple[list[Entry], bytes]:
-        fields, after = await self._buckets(space, b"t", after, most)
+        fields, after = await self._buckets(space, b"te", after, most)
         return [_entry(token, record) for token, record in fields], after
 
     async def scan_index(
@@ -153,8 +150,8 @@ class RedisTokens:
     async def _erase(self, space: str, asked: Sequence[tuple[bytes, bytes]]) -> list[Any]:
         tokens = [token for token, _ in asked]
         indexes = [index or token for token, index in asked]
-        keys = zip(_keys(space, b"t", tokens), _keys(space, b"i", indexes), strict=True)
-        return await self._change("erase", space, tokens, list(keys), asked)
+        keys = _places(space, tokens, indexes)
+        return await self._change("erase", space, tokens, keys, asked)
 
     async def _change(
         self,
@@ -200,7 +197,7 @@ class RedisTokens:
         return answers
 
     async def _buckets(
-        self, space: str, direction: bytes, after: bytes, most: int
+        self, space: str, kinds: bytes, after: bytes, most: int
     ) -> tuple[list[tuple[bytes, bytes]], bytes]:
         """The fields of the buckets from number `after` on, as far as they are at most `most`
         (one bucket at least), and the number of the next one.
@@ -213,9 +210,9 @@ class RedisTokens:
         if not taken:
             return [], _next(start - first + BUCKETS)
         last = min(BUCKETS, first + 2 * BUCKETS * most // max(1, int(taken)) + 1)
-        at = b"jt{%d}%b:%b" % (partition, space.encode(), direction)
-        keys = [b"%b%x" % (at, bucket) for bucket in range(first, last)]
-        wanted, *flat = await self._link.run(_SCAN, keys, [most], writes=False)
+        at = b"jt{%d}%b:" % (partition, space.encode())
+        keys = [b"%b%c%x" % (at, kind, n) for n in range(first, last) for kind in kinds]
+        wanted, *flat = await self._link.run(_SCAN, keys, [most, len(kinds)], writes=False)
         fields = list(zip(flat[::2], flat[1::2], strict=True))
         return fields, _next(start + wanted)
 
@@ -269,6 +266,14 @@ def _next(number: int) -> bytes:
 def _heads(space: str, partition: int) -> list[bytes]:
     """What a partition counts of a space, and of which spaces it has any."""
     return [b"jt{%d}%b:n" % (partition, space.encode()), b"jt{%d}:spaces" % partition]
+
+
+def _places(
+    space: str, tokens: Sequence[bytes], indexes: Sequence[bytes]
+) -> list[tuple[bytes, ...]]:
+    """The buckets that an entry lies in, or would once it is erased."""
+    buckets = (_keys(space, b"t", tokens), _keys(space, b"i", indexes), _keys(space, b"e", tokens))
+    return list(zip(*buckets, strict=True))
 
 
 def _keys(space: str, direction: bytes, places: Sequence[bytes]) -> list[bytes]:
