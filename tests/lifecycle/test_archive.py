@@ -54,6 +54,31 @@ async def test_moves_everything_to_another_store(
     assert not {*again[:2]} & {*tokens[:2]}
 
 
+def decrypted(file: io.BytesIO) -> bytes:
+    """All that the frames hold, as they are read."""
+    file.seek(0)
+    rows = [row for frame in archive._frames(file, KEY, "t") for row in frame]
+    return b"".join(part for _, *parts in rows for part in parts)
+
+
+async def test_what_was_erased_is_not_in_an_export(
+    stores: tuple[SqliteTokens, SqliteTokens],
+) -> None:
+    here, _ = stores
+    one = vaulted()
+    tokens = [str(text) for text in (await one.tokenise(here, NIRS, None)).texts]
+    kept = [entry async for _, entry in Lifecycle(one, here).entries()]
+    before = decrypted(await exported(here))
+    await Lifecycle(one, here).erase_tokens(tokens[:3])
+    after = decrypted(await exported(here))
+    erased = {place[1] for token in tokens[:3] if (place := one.place(token))}
+    for entry in kept:
+        assert entry.sealed in before
+        assert entry.token in after, "a token stays taken"
+        for part in (entry.index, entry.sealed, entry.sealed[12:24]):
+            assert (part in after) == (entry.token not in erased)
+
+
 async def test_what_was_erased_since_stays_erased(
     stores: tuple[SqliteTokens, SqliteTokens],
 ) -> None:
