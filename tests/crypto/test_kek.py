@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vault.crypto import kek as kek_module
-from vault.crypto.kek import new_kek_text, open_kek
+from vault.crypto.kek import MAX_TEXT, new_kek_text, open_kek
 from vault.errors import SetUpError
 
 TEXT = base64.b64encode(bytes(range(32))).decode()
@@ -95,8 +95,17 @@ def test_refuses_what_is_not_32_bytes_in_base64(text: str, kek_file: Path) -> No
     assert not text or text not in str(caught.value)
 
 
+def test_blanks_around_it_count_as_much_as_may_be_read(kek_file: Path) -> None:
+    kek_file.write_text(TEXT.ljust(MAX_TEXT))
+    assert open_kek("file:kek.key", kek_file.parent)
+    kek_file.write_text(TEXT.ljust(MAX_TEXT + 1))
+    with pytest.raises(SetUpError, match="is not the base64 text of 32"):
+        open_kek("file:kek.key", kek_file.parent)
+
+
 def test_a_command_is_given_nothing_to_read(tmp_path: Path) -> None:
-    line = f"command:{shlex.quote(sys.executable)} -c 'input(); print({TEXT!r})'"
+    line = f"command:{shlex.join([sys.executable, '-c', f'input(); print({TEXT!r})'])}"
+    assert open_kek(line.replace("input(); ", ""), tmp_path)
     ours, (reading, writing) = os.dup(0), os.pipe()
     try:
         os.write(writing, b"a line that is there to be read\n")

@@ -63,6 +63,43 @@ async def test_duties_are_done_by_themselves(house: House, monkeypatch: pytest.M
             ledger.check_lock("portal", None)
 
 
+async def test_a_turn_that_fails_is_told_and_followed_by_the_next(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: object) -> None:
+        raise KeyError("what it met")
+
+    monkeypatch.setattr("vault.ledger.maintenance.TICK_SECONDS", 0.001)
+    monkeypatch.setattr(Maintenance, "tick", broken)
+    async with house.ledger(), asyncio.timeout(20):
+        while len(house.heard("duty_failed")) < 2:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.001)
+    assert house.heard("duty_failed")[0] == {"duty": "tick", "error": "KeyError"}
+
+
+async def test_locks_are_watched_by_themselves(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the other duties take, and again after a store that was away."""
+    monkeypatch.setattr("vault.ledger.maintenance.TICK_SECONDS", 3_600)
+    monkeypatch.setattr("vault.ledger.maintenance.LOCK_SECONDS", 0.001)
+    async with house.ledger() as (ledger, store), asyncio.timeout(20):
+        with monkeypatch.context() as away:
+
+            async def broken(_: object) -> None:
+                raise KeyError("what it met")
+
+            away.setattr(SqliteStore, "locks", broken)
+            while not house.heard("duty_failed"):  # noqa: ASYNC110 - as above
+                await asyncio.sleep(0.001)
+        assert house.heard("duty_failed")[0] == {"duty": "locks", "error": "KeyError"}
+        await store.lock("portal", None, "by somebody else")
+        while ("portal", None) not in ledger._locks._known:  # noqa: ASYNC110 - as above
+            await asyncio.sleep(0.001)
+        with pytest.raises(Refusal, match="locked"):
+            ledger.check_lock("portal", None)
+
+
 @pytest.mark.parametrize(
     ("reserve", "alarm", "low", "told"),
     [

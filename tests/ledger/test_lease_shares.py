@@ -95,13 +95,65 @@ async def test_filling_up_adds_to_what_is_left_in_the_same_bucket(
     leases, wide = made(store, clock), limits(1_000_000)
     await warm(leases, wide, clock, 300)
     share = leases._shares[wide]
-    for _ in range(share.left - share.low + 1):
-        assert leases.spend_now(wide, 1)
+    assert share.low == 1_000_000 // 128 // 2
+    assert leases.spend_now(wide, share.left - share.low)
+    assert share.filling is None
+    assert leases.spend_now(wide, 1)
     left = share.left
     assert share.filling is not None
     await share.filling
     assert leases.in_hand(wide) > left
+    assert share.spent == 0
     assert not share.back
+
+
+@pytest.mark.parametrize(("lacking", "asks"), [(0, 0), (1, 1)])
+async def test_a_share_that_keeps_pace_is_not_filled_up(
+    store: Counted, clock: Clock, lacking: int, asks: int
+) -> None:
+    leases, few = made(store, clock), limits(1_280)
+    await warm(leases, few, clock, 300)
+    share = leases._shares[few]
+    share.left, share.low, asked = 10 - lacking + 1, 11, store.asked  # its pace asks for ten
+    assert leases.spend_now(few, 1)
+    await settled(leases, few)
+    assert store.asked == asked + asks
+    assert share.low == (5 if lacking else 0)
+
+
+async def test_the_last_one_there_is_fills_up_a_share(store: Counted, clock: Clock) -> None:
+    leases, other, few = made(store, clock), made(store, clock), limits(1_280)
+    in_hand = await warm(leases, few, clock)
+    await spend(other, few, 1_280 - 50 - in_hand - 1)
+    await other.close()
+    share = leases._shares[few]
+    assert leases.spend_now(few, share.left - share.low + 1)
+    left = share.left
+    await settled(leases, few)
+    assert share.left == left + 1
+    assert share.tight
+
+
+async def test_the_pace_is_that_of_a_moment_too(store: Counted, clock: Clock) -> None:
+    leases, wide = made(store, clock), limits(1_000_000)
+    await warm(leases, wide, clock, 50)  # within a twentieth of a second
+    assert leases.in_hand(wide) > 5_000
+
+
+async def test_near_its_limit_it_stays_careful_until_the_next_bucket(
+    store: Counted, clock: Clock
+) -> None:
+    leases, other, few = made(store, clock), made(store, clock), limits(1_280)
+    in_hand = await warm(leases, few, clock)
+    await spend(other, few, 1_280 - 50 - in_hand - 1)
+    await spend(leases, few, in_hand + 1)
+    share = leases._shares[few]
+    share.tight = True
+    await store.inner.give_back(few, 500, clock.now)
+    for _ in range(3):
+        await spend(leases, few, 1)
+        assert share.tight
+        assert leases.in_hand(few) == 0
 
 
 async def test_what_is_left_of_an_earlier_bucket_goes_back(store: Counted, clock: Clock) -> None:

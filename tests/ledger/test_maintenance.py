@@ -73,6 +73,36 @@ async def test_a_mark_that_went_back_stops_reveals_and_brings_charges_back(house
             await house.reveal(ledger)
 
 
+@pytest.mark.parametrize("column", ["durable", "charged"])
+async def test_either_half_of_a_mark_that_went_back_is_seen(house: House, column: str) -> None:
+    async with house.ledger() as (ledger, store):
+        await house.reveal(ledger)
+        await ledger.maintenance.tick()
+        with sqlite3.connect(house.database) as behind:
+            behind.execute(f"UPDATE marks SET {column} = 1")
+        house.now += 61
+        await ledger.maintenance.tick()
+        assert "went backwards" in ((await store.state()).halted or "")
+
+
+@pytest.mark.parametrize(("host", "stays"), [("north", True), (None, False)])
+async def test_an_unlock_that_a_shared_store_lost_is_left_alone(
+    house: House, host: str | None, stays: bool
+) -> None:
+    """Somebody else may have locked since; of a store of our own we know that nobody did."""
+    house.audit = {"host": host}
+    async with house.ledger() as (ledger, store):
+        await ledger.lock("portal", None, "honeytoken")
+        await ledger.unlock("portal", None, "looked into")
+        await ledger.maintenance.tick()
+        await store.lock("portal", None, "as it was, or again")
+        with sqlite3.connect(house.database) as behind:
+            behind.execute("UPDATE marks SET durable = 1, charged = 1")
+        house.now += 61
+        await ledger.maintenance.tick()
+        assert (("portal", None) in await store.locks()) == stays
+
+
 async def test_a_duty_that_fails_keeps_none_of_the_others(house: House) -> None:
     async with house.ledger() as (ledger, store):
 

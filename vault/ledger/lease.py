@@ -162,7 +162,7 @@ class Leases:
         try:
             lease = await self._store.lease(replace(charge, items=need), ask, now)
         except BaseException:
-            share.left += in_hand
+            share.left = in_hand
             raise
         self._take(share, lease, ask, asked)
         share.left -= need
@@ -182,7 +182,7 @@ class Leases:
                 self._take(share, await self._store.lease(charge, ask, now), ask, asked)
                 share.spent = 0
         except Refusal as refusal:
-            share.tight |= refusal.code == "budget_exhausted"
+            share.tight = refusal.code == "budget_exhausted"
             share.retry_at = self._clock() + RETRY_SECONDS
         finally:
             share.filling = None

@@ -168,7 +168,8 @@ class Ledger:
         """Where the chains really are; those of other live writers are theirs to tell."""
         found: list[Mark] = []
         folders = {chain.name: chain for chain in chains(self._folder)}
-        for writer in ours(marks, self._settings.host or "", folders) | folders.keys():
+        writers = ours(marks, self._settings.host or "", folders) | folders.keys()
+        for writer in sorted(writers):
             if writer == self.writer:
                 tail = self._record.tail
             elif writer not in folders:
