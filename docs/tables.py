@@ -91,7 +91,10 @@ NOTES = {
     "server.keep_alive_timeout": "Seconds that an idle connection is kept.",
     "server.shutdown_timeout": "Seconds that a stop waits for what is in flight.",
     "server.startup_timeout": "Seconds that a worker of several may take until it serves.",
-    "server.max_in_flight": "More requests at once, a worker, are refused: 503 `overloaded`.",
+    "server.max_in_flight": (
+        "More calls at once, a worker, are refused: 503 `overloaded`; fewer while even the quickest"
+        " takes longer than a second."
+    ),
     "server.max_connections": "For one more, a worker closes the longest idle or unfinished ones.",
     "server.metrics_host": "With `metrics_port`: where `/metrics` listens.",
     "keys.keyset": "The keyset's file.",

@@ -206,6 +206,9 @@ class Vault:
         reveals = dict.fromkeys(("detokenise", "mask", "match"), trouble is None)
         return Readiness({"tokenise": tokenises, **reveals}, trouble)
 
+    def working(self, count: int) -> None:
+        self.metrics.in_flight = count
+
     def failed(self, error: Exception) -> None:
         log.error("request-failed", exception=error)
 

@@ -26,6 +26,8 @@ class SmallDoor:
     pool: Executor | None = None
     gate: asyncio.Event | None = None
     """Where set, calls wait here before they are answered."""
+    most: int = 0
+    """Calls that were waited for at once."""
     calls: list[Call] = field(default_factory=list)
     observed: list[tuple[str, str, str, int, int]] = field(default_factory=list)
     faults: list[Exception] = field(default_factory=list)
@@ -116,6 +118,9 @@ class SmallDoor:
     ) -> None:
         assert 0 <= seconds < 60
         self.observed.append((operation, transformation, code, items, failed))
+
+    def working(self, count: int) -> None:
+        self.most = max(self.most, count)
 
     def failed(self, error: Exception) -> None:
         self.faults.append(error)

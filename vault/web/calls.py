@@ -22,6 +22,7 @@ from vault.web.body import Codec, Content
 from vault.web.codecs import codecs
 from vault.web.door import Answer, Call, Door, Holder, Principal
 from vault.web.headers import Header
+from vault.web.in_flight import InFlight
 from vault.web.intake import (
     BODIES_AT_ONCE,
     LARGE_AT_ONCE,
@@ -118,8 +119,7 @@ class Calls:
         largest = max(codec.max_body for codec in self._codecs.values())
         room = max(BODIES_AT_ONCE * settings.max_body, LARGE_AT_ONCE * largest)
         self._intake = Intake(settings.body_timeout, room)
-        self._most = settings.max_in_flight
-        self._working = 0
+        self._in_flight = InFlight(settings.max_in_flight, self._tell)
         self._known: dict[tuple[bytes, bytes], tuple[Route, Codec]] = {}
         """By path and media type, of those that there are, so that nobody can make it grow."""
         self._known_to: Door | None = None
@@ -171,7 +171,7 @@ class Calls:
         asked.route, asked.codec = known or self._look_up(asked)
         if b"content-encoding" in fields and fields[b"content-encoding"].lower() != b"identity":
             raise Refusal("unsupported_media_type", "send the body without a content coding")
-        self._check_room()
+        self._in_flight.check()
         return None
 
     def _look_up(self, asked: _Asked) -> tuple[Route, Codec]:
@@ -195,11 +195,6 @@ class Calls:
             known = ", ".join(name.decode() for name in self._codecs)
             raise Refusal("unsupported_media_type", f"send {known}, in UTF-8")
         return route, codec
-
-    def _check_room(self) -> None:
-        """Rather a refusal now than an answer too late."""
-        if self._working >= self._most:
-            raise Refusal("overloaded", "more is being worked on than can be answered in time", 1)
 
     def _answer(self, asked: _Asked, body: bytes) -> Reply | Later:
         if asked.codec.aside:
@@ -233,12 +228,14 @@ class Calls:
         return await run(pool, _answered, asked, content, answer)
 
     async def _perform(self, door: Door, call: Call) -> Answer:
-        self._check_room()  # it may have filled while the body was waited for
-        self._working += 1
+        came = self._in_flight.enter()  # it may have filled while the body was waited for
         try:
             return await door.perform(call)
         finally:
-            self._working -= 1
+            self._in_flight.leave(came)
+
+    def _tell(self, count: int) -> None:
+        self._holder.door.working(count)
 
 
 def ending() -> Reply:

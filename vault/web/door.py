@@ -83,6 +83,10 @@ class Door(Protocol):
         are known ones: callers make up no labels."""
         ...
 
+    def working(self, count: int) -> None:
+        """So many calls are being waited for."""
+        ...
+
     def failed(self, error: Exception) -> None:
         """A fault of ours was answered with ``internal``: for the log."""
         ...
