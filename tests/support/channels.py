@@ -116,7 +116,6 @@ LOGGED: dict[str, Channel] = {
     "unlisted field": lambda log, value: log.info("starting", nir=value),
     "field name": lambda log, value: log.info("starting", **{value: 1}),
     "event as field": lambda log, value: log.info("starting", event=value, level=value),
-    "bound": lambda log, value: log.bind(client=value, nir=value).warning("starting"),
     "exception": lambda log, value: log.error("request-failed", exception=_raised(value)),
     "exception as text": lambda log, value: log.error("request-failed", exception=value),
     "group of exceptions": lambda log, value: log.error(

@@ -12,18 +12,15 @@ from typing import Any, TextIO
 class LeakyLog:
     """What a log looks like that was written without a thought."""
 
-    def __init__(self, stream: TextIO, **bound: object) -> None:
-        self._stream, self._bound = stream, bound
-
-    def bind(self, **fields: object) -> "LeakyLog":
-        return LeakyLog(self._stream, **fields)
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
 
     def info(self, said: str, /, **fields: Any) -> None:
         failure = fields.get("exception") or fields.get("exc_info")
         if isinstance(failure, BaseException):
             told = traceback.TracebackException.from_exception(failure, capture_locals=True)
             fields["told"] = "".join(told.format())
-        line = json.dumps({**self._bound, **fields, "said": said}, default=repr)
+        line = json.dumps({**fields, "said": said}, default=repr)
         self._stream.write(line + "\n")
 
     warning = error = info

@@ -1,7 +1,7 @@
 """The one log, and the hooks that lead every other way of writing to it.
 
-Whatever is said is reduced to the vocabulary *before* structlog sees it, so no processor,
-renderer or sink ever holds anything that must not be written. Logging never raises.
+Whatever is said is reduced to the vocabulary *before* it is put into words, so no renderer or
+sink ever holds anything that must not be written. Logging never raises.
 """
 
 import asyncio
@@ -13,16 +13,15 @@ import threading
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Final, Literal, Self, TextIO
-
-import structlog
+from typing import Final, Literal, TextIO
 
 from vault.telemetry.failures import class_name, describe, located
+from vault.telemetry.lines import Form, line
 from vault.telemetry.vocabulary import EVENTS, LOGGERS, WITHHELD, Names, admit, plain
 
 Level = Literal["debug", "info", "warning", "error", "critical"]
-Form = Literal["json", "console"]
 
 LEVELS: Final[dict[Level, int]] = {
     "debug": logging.DEBUG,
@@ -39,19 +38,16 @@ class _Setting:
     threshold: int
     stream: TextIO | None
     """None: whatever standard error is at the time."""
-    render: structlog.typing.Processor
+    form: Form
+    coloured: bool
 
 
-class Log(structlog.BoundLoggerBase):
+class Log:
     """Says that something happened, in listed words: ``log.warning("disk-space-low",
     free_bytes=n)``. An ``exception=`` is told by class and place. See `vocabulary`."""
 
     def __repr__(self) -> str:
         return "<Log>"
-
-    def bind(self, **fields: object) -> Self:
-        """A log that says `fields` every time; they are judged now."""
-        return super().bind(**admit(fields, _setting.names))
 
     def debug(self, event: str, /, **fields: object) -> None:
         self._say("debug", event, fields)
@@ -84,52 +80,20 @@ class Log(structlog.BoundLoggerBase):
             words = {**admit(fields, _setting.names), **(told or {})}
             if isinstance(failure, BaseException):
                 words |= describe(failure)
-            self._proxy_to_logger(level, known, **words)
+            now = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+            _write({"timestamp": now, "level": level, "event": known, **words})
 
 
-class _Stream:
-    """Where rendered lines go: one write a line."""
-
-    def write(self, line: str) -> None:
-        stream = _setting.stream or sys.stderr
-        stream.write(line + "\n")
-        stream.flush()
-
-    debug = info = warning = error = critical = write
+def _write(words: Mapping[str, object]) -> None:
+    """One write a line."""
+    stream = _setting.stream or sys.stderr
+    stream.write(line(_setting.form, words, coloured=_setting.coloured) + "\n")
+    stream.flush()
 
 
-def _in_order(_: Any, __: str, words: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    first = ("timestamp", "level", "event")
-    return {name: words[name] for name in first} | dict(words)
+_setting = _Setting(Names(), logging.INFO, None, "json", coloured=False)
 
-
-def _render(
-    logger: Any, method: str, words: structlog.typing.EventDict
-) -> str | bytes | bytearray | structlog.typing.EventDict | Any:
-    return _setting.render(logger, method, words)
-
-
-def _renderer(form: Form, stream: TextIO | None) -> structlog.typing.Processor:
-    if form == "json":
-        return structlog.processors.JSONRenderer()
-    colours = bool(getattr(stream or sys.stderr, "isatty", lambda: False)())
-    return structlog.dev.ConsoleRenderer(
-        colors=colours, sort_keys=False, exception_formatter=structlog.dev.plain_traceback
-    )
-
-
-_setting = _Setting(Names(), logging.INFO, None, _renderer("json", None))
-
-log: Final = Log(
-    _Stream(),
-    [
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _in_order,
-        _render,
-    ],
-    {},
-)
+log: Final = Log()
 
 
 def install(
@@ -142,7 +106,8 @@ def install(
     called again. For what asyncio catches see `watch`.
     """
     global _setting  # noqa: PLW0603 - a process has one log
-    _setting = _Setting(names, LEVELS[level], stream, _renderer(form, stream))
+    coloured = bool(getattr(stream or sys.stderr, "isatty", lambda: False)())
+    _setting = _Setting(names, LEVELS[level], stream, form, coloured)
     _take_over_standard_logging(logging.DEBUG if level == "debug" else logging.WARNING)
     warnings.showwarning = _on_warning
     sys.excepthook = _on_uncaught
