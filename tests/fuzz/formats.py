@@ -60,6 +60,7 @@ def _value(form: Format, text: str) -> Place | None:
     assert 0 <= place.rank < domain.size
     assert form.write_value(place) == text
     assert form.canonical(text)
+    assert form.read_whole(text) == (form.read_value(text), form.canonical(text))
     assert len(form.mask(text, None, None)) == len(text)
     assert len(form.mask(text, 2, 2)) == len(text)
     for rank in {place.rank, domain.size - 1, domain.room - 1}:

@@ -39,8 +39,18 @@ class Header:
         return float((self.created + _EPOCH_DAY) * _DAY_SECONDS)
 
     def write(self) -> bytes:
-        first = self.version | (_NIBBLES if self.nibbles else 0)
-        return first.to_bytes(2) + self.created.to_bytes(2) + self.context
+        return self.written(self.version, self.nibbles, self.created, self.context)
+
+    @staticmethod
+    def written(version: int, nibbles: bool, created: int, context: bytes) -> bytes:
+        first = version | (_NIBBLES if nibbles else 0)
+        return first.to_bytes(2) + created.to_bytes(2) + context
+
+    @staticmethod
+    def first(sealed: bytes) -> tuple[int, bool]:
+        """The version of the key, and whether the text is packed."""
+        both = int.from_bytes(sealed[:2])
+        return both & ~_NIBBLES, bool(both & _NIBBLES)
 
     @classmethod
     def read(cls, sealed: bytes) -> Self:

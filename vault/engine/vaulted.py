@@ -15,7 +15,6 @@ import os
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from secrets import randbelow
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -45,6 +44,8 @@ BREATH = 100
 """Items after which the event loop gets a turn: some milliseconds."""
 INDEX_BYTES = 16
 NONCE_BYTES = 12
+SPARE_BYTES = 8
+"""More than a token's rank takes: a remainder of so many is even, to 2^-64."""
 
 NO_TOKEN = "no value has this token under this context"  # noqa: S105 - words for an error
 NEEDS_CONTEXT = "this transformation binds tokens to a context: send one"
@@ -133,7 +134,8 @@ class Vaulted:
 
         Raises InvalidValue.
         """
-        return self._kind(self.format.read_value(value)), self.format.canonical(value)
+        place, canonical = self.format.read_whole(value)
+        return self._kind(place), canonical
 
     async def tokenise(
         self,
@@ -167,7 +169,8 @@ class Vaulted:
     ) -> Iterable[_Wanted]:
         wanted: dict[tuple[int, bytes], _Wanted] = {}
         for place in places:
-            await _breathe(place)
+            if place % BREATH == 0:
+                await asyncio.sleep(0)
             try:
                 self._want(wanted, place, values[place], self._context(contexts, place), request)
             except ItemError as error:
@@ -196,7 +199,8 @@ class Vaulted:
     ) -> None:
         kinds: dict[int, dict[bytes, list[tuple[int, object]]]] = {}
         for at in places:
-            await _breathe(at)
+            if at % BREATH == 0:
+                await asyncio.sleep(0)
             try:
                 kind, rank, form = self.format.read_token(tokens[at])
             except ItemError as error:
@@ -208,7 +212,8 @@ class Vaulted:
             found = await store.find(self.space(kind), list(asked))
             for (token_bytes, asking), entry in zip(asked.items(), found, strict=True):
                 for at, form in asking:
-                    await _breathe(at)
+                    if at % BREATH == 0:
+                        await asyncio.sleep(0)
                     try:
                         context = tweak(self._context(contexts, at))
                         canonical = self._open(kind, token_bytes, entry, context)
@@ -235,7 +240,10 @@ class Vaulted:
         if header.version == version:
             return None
         canonical = self._open(kind, entry.token, entry, header.context)
-        return self._seal(kind, entry.token, canonical, header.context, header.created, version)
+        packed, nibbles = pack(canonical)
+        fresh = Header.written(version, nibbles, header.created, header.context)
+        nonce = os.urandom(NONCE_BYTES)
+        return self._seal(kind, entry.token, version, fresh, packed, nonce)
 
     def canonical(self, kind: int, entry: Entry) -> str | None:
         """The value of an entry, whatever its context; None where it does not open: damaged,
@@ -263,8 +271,8 @@ class Vaulted:
         context: str | None,
         request: Request | None,
     ) -> None:
-        place = self.format.read_value(value)
-        kind, canonical = self._kind(place), self.format.canonical(value)
+        place, canonical = self.format.read_whole(value)
+        kind = self._kind(place)
         if self.convergent:
             index = self.index(canonical, context)
         elif request is not None:
@@ -286,16 +294,9 @@ class Vaulted:
     async def _create(
         self, store: TokenStore, kind: int, wanted: list[_Wanted], outcome: Outcome
     ) -> None:
-        room, most = self.format.domain(kind).room, self._most(kind)
-        version = self._primary()
-        created = Header.today(time.time())
+        most, version = self._most(kind), self._primary()
         for _ in range(DRAWS):
-            entries = []
-            for number, one in enumerate(wanted):
-                await _breathe(number)
-                token = self._draw(kind, room, one.index)
-                sealed = self._seal(kind, token, one.canonical, one.context, created, version)
-                entries.append(Entry(token, one.index, sealed))
+            entries = await self._entries(kind, wanted, version)
             taken = await store.create(self.space(kind), entries, most, version)
             again = []
             for one, token_bytes in zip(wanted, taken, strict=True):
@@ -315,18 +316,37 @@ class Vaulted:
         for one in wanted:
             _fail(outcome, one)
 
-    def _draw(self, kind: int, room: int, index: bytes) -> bytes:
-        """A token anywhere in the room, but for its last six bits: those of the index."""
-        rank = randbelow(room // PARTITIONS) * PARTITIONS + partition_of(index)
-        return self._token(kind, rank)
+    async def _entries(self, kind: int, wanted: list[_Wanted], version: int) -> list[Entry]:
+        """A token for each, anywhere in the room but for its last six bits, which are those of
+        the index; and the value sealed. One asking for randomness serves all."""
+        parts, width = self.format.domain(kind).room // PARTITIONS, self._width(kind)
+        size = (parts.bit_length() + 7) // 8 + SPARE_BYTES
+        chance = os.urandom(len(wanted) * (size + NONCE_BYTES))
+        created = Header.today(time.time())
+        entries = []
+        for number, one in enumerate(wanted):
+            if number % BREATH == 0:
+                await asyncio.sleep(0)
+            at = number * (size + NONCE_BYTES)
+            nonce = chance[at + size : at + size + NONCE_BYTES]
+            drawn = int.from_bytes(chance[at : at + size]) % parts
+            token = (drawn * PARTITIONS + partition_of(one.index)).to_bytes(width)
+            packed, nibbles = pack(one.canonical)
+            header = Header.written(version, nibbles, created, one.context)
+            sealed = self._seal(kind, token, version, header, packed, nonce)
+            entries.append(Entry(token, one.index, sealed))
+        return entries
 
     def _most(self, kind: int) -> int:
         """How many tokens a partition may hold."""
         return int(self.format.domain(kind).room // PARTITIONS * self._max_fill)
 
     def _token(self, kind: int, rank: int) -> bytes:
-        width = max(2, ((self.format.domain(kind).room - 1).bit_length() + 7) // 8)
-        return rank.to_bytes(width)
+        return rank.to_bytes(self._width(kind))
+
+    def _width(self, kind: int) -> int:
+        """Bytes of each token of a kind."""
+        return max(2, ((self.format.domain(kind).room - 1).bit_length() + 7) // 8)
 
     def _primary(self) -> int:
         primary = self._keyset.primary
@@ -346,11 +366,8 @@ class Vaulted:
         return cipher
 
     def _seal(
-        self, kind: int, token: bytes, canonical: str, context: bytes, created: int, version: int
+        self, kind: int, token: bytes, version: int, header: bytes, packed: bytes, nonce: bytes
     ) -> bytes:
-        packed, nibbles = pack(canonical)
-        header = Header(version, nibbles, created, context).write()
-        nonce = os.urandom(NONCE_BYTES)
         bound = self._bind(kind, token, header)
         return header + nonce + self._cipher(version).encrypt(nonce, packed, bound)
 
@@ -359,17 +376,17 @@ class Vaulted:
         no entry, one of random bytes is tried under a random key."""
         cipher = self._unknown
         sealed = _DECOY if entry is None else entry.sealed
-        header = Header.read(sealed)
+        version, nibbles = Header.first(sealed)
         if entry is not None:
             with contextlib.suppress(KeyError):
-                cipher = self._cipher(header.version)
+                cipher = self._cipher(version)
         bound = self._bind(kind, token, Header.under(context, sealed))
         body = sealed[Header.SIZE :]
         try:
             packed = cipher.decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], bound)
         except (InvalidTag, ValueError):  # ValueError: too short for a nonce
             raise NotAToken(NO_TOKEN) from None
-        return unpack(packed, nibbles=header.nibbles)
+        return unpack(packed, nibbles=nibbles)
 
     def _bind(self, kind: int, token: bytes, header: bytes) -> bytes:
         return self._bound + kind.to_bytes(4) + token + header
@@ -391,12 +408,6 @@ def _pieces(count: int) -> Iterator[range]:
     """A round trip each: what is in memory at once is bounded, and so is a store's work."""
     for start in range(0, count, PIECE):
         yield range(start, min(start + PIECE, count))
-
-
-async def _breathe(number: int) -> None:
-    """Other calls go on in between."""
-    if number % BREATH == 0:
-        await asyncio.sleep(0)
 
 
 def _fail(outcome: Outcome, one: _Wanted) -> None:

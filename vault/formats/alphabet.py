@@ -86,9 +86,11 @@ class Alphabet:
     def write_value(self, place: Place) -> str:
         return self.write_token(place)
 
+    def read_whole(self, text: str) -> tuple[Place, str]:
+        return self.read_value(text), text
+
     def canonical(self, value: str) -> str:
-        self.read_value(value)
-        return value
+        return self.read_whole(value)[1]
 
     def mask(self, value: str, keep_first: int | None, keep_last: int | None) -> str:
         if keep_first is None and keep_last is None:

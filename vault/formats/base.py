@@ -143,6 +143,10 @@ class Format(Protocol):
         """Raises InvalidValue; its detail names the rule, and says so if the text is a token."""
         ...
 
+    def read_whole(self, text: str) -> tuple[Place, str]:
+        """What `read_value` and `canonical` say, for what parsing once costs."""
+        ...
+
     def write_token(self, place: Place) -> str:
         """`place.rank` counts in the token room (0 .. room-1)."""
         ...

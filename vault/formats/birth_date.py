@@ -114,9 +114,12 @@ class BirthDate:
             raise NotAToken("no value has this token: the context or the token is wrong")
         return _print(values, place)
 
+    def read_whole(self, text: str) -> tuple[Place, str]:
+        place = self.read_value(text)
+        return place, _print(self._kinds[place.kind].values, place._replace(form=ISO))
+
     def canonical(self, value: str) -> str:
-        place = self.read_value(value)
-        return _print(self._kinds[place.kind].values, place._replace(form=ISO))
+        return self.read_whole(value)[1]
 
     def mask(self, value: str, keep_first: int | None, keep_last: int | None) -> str:
         if keep_first is None and keep_last is None:

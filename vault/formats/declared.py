@@ -149,11 +149,14 @@ class Declared:
         return self._domains[kind]
 
     def read_value(self, text: str) -> Place:
+        return self.read_whole(text)[0]
+
+    def read_whole(self, text: str) -> tuple[Place, str]:
         layout, compact = self._read(text)
         for index in self._by_width[len(compact)]:
             rank = self.sets[index].values.rank(compact)
             if rank is not None:
-                return Place(index, rank, layout)
+                return Place(index, rank, layout), compact
         raise InvalidValue(self._why(compact))
 
     def write_token(self, place: Place) -> str:
@@ -179,8 +182,7 @@ class Declared:
         return layout.write(self.sets[place.kind].values.text(place.rank))
 
     def canonical(self, value: str) -> str:
-        self.read_value(value)
-        return self._read(value)[1]
+        return self.read_whole(value)[1]
 
     def mask(self, value: str, keep_first: int | None, keep_last: int | None) -> str:
         try:

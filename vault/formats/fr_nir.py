@@ -131,11 +131,14 @@ class FrNir:
             raise NotAToken("no value has this token: the context or the token is wrong")
         return _print(body, body.key, place.form)
 
-    def canonical(self, value: str) -> str:
-        parsed = _parse(value)
-        self._value(parsed)
+    def read_whole(self, text: str) -> tuple[Place, str]:
+        parsed = _parse(text)
         _, compact, body, key, _ = parsed
-        return compact if key is not None else compact + _two_digits(body.key)
+        whole = compact if key is not None else compact + _two_digits(body.key)
+        return self._value(parsed), whole
+
+    def canonical(self, value: str) -> str:
+        return self.read_whole(value)[1]
 
     def mask(self, value: str, keep_first: int | None, keep_last: int | None) -> str:
         if keep_first is None and keep_last is None:
