@@ -6,6 +6,7 @@ No proxy is used, whatever the environment says, no redirect is followed, no coo
 import asyncio
 import ssl
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import aiohttp
@@ -37,7 +38,7 @@ class AsyncTransport:
     ) -> Answer | Unreachable | NoAnswer:
         """The answer, or what came instead; nothing else is raised by the network."""
         session = self._session(send.endpoint)
-        url = URL(f"{send.endpoint.base}{send.endpoint.prefix}{call.path}", encoded=True)
+        url = _url(send.endpoint, call.path)
         timeout = ClientTimeout(total=send.seconds, sock_connect=CONNECT_SECONDS)
         try:
             async with session.request(
@@ -94,6 +95,11 @@ class AsyncTransport:
             trust_env=False,
             raise_for_status=False,
         )
+
+
+@lru_cache(maxsize=256)
+def _url(endpoint: Endpoint, path: str) -> URL:
+    return URL(f"{endpoint.base}{endpoint.prefix}{path}", encoded=True)
 
 
 def _why(endpoint: Endpoint, error: Exception) -> str:

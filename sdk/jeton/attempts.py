@@ -146,7 +146,7 @@ class Attempts:
 
     def _share(self, left: float, failed: dict[Endpoint, JetonError]) -> float:
         """Where there is another address to go to, one that is silent gets half the time."""
-        if self._untried(failed, others=1):
+        if len(self._circuits) > 1 and self._untried(failed, others=1):
             return max(left / 2, min(left, SHORTEST_TRY_SECONDS))
         return left
 

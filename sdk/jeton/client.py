@@ -129,10 +129,10 @@ class Client(Methods):
         if purpose is None and operation is not TOKENISE:
             purpose = self.purpose
         question = Question(operation, transformation, purpose, on_behalf_of)
-        iterables((*given, context or ""))
         texts = cast("Sequence[Any]", given)
         if isinstance(given[0], str):
             return self._one(question, Single(texts, cast("str | None", context)))
+        iterables((*given, context or ""))
         if all(isinstance(column, Sequence) for column in (*given, context or "")):
             return self._list(question, texts, cast("Sequence[str] | None", context))
         return self._stream(question, given, context)
@@ -182,9 +182,9 @@ class Client(Methods):
                     time.sleep(step.seconds)
                     got = None
                     continue
-                bearer = self._settings.credential.header()
-                sent = headers if bearer is None else {**headers, "Authorization": bearer}
-                got = running.transport.exchange(call, step, sent)
+                if bearer := self._settings.credential.header():
+                    headers["Authorization"] = bearer
+                got = running.transport.exchange(call, step, headers)
                 raw.keep(got)
         except StopIteration as done:
             result: T = done.value
@@ -192,7 +192,9 @@ class Client(Methods):
 
     def _added(self, call: Call[Any]) -> dict[str, str]:
         """The call's headers, and those that the hook adds; they replace none."""
-        added = {} if self._headers is None else dict(self._headers())
+        if self._headers is None:
+            return dict(call.headers)
+        added = dict(self._headers())
         for name, value in added.items():
             header(name, value)
         own = {name.lower() for name in call.headers} | {"authorization", "host"}

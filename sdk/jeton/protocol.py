@@ -29,6 +29,7 @@ Text = str | Sequence[str]
 """One text, or one for each item of a batch."""
 
 OK = 200
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
 LONGEST_DETAIL = 1_000
 _NAME = re.compile(r"(?=.*[a-z])[a-z0-9][a-z0-9-]{0,62}")
 """A name has a letter: a NIR or a date passed in the wrong place must not get into a URL."""
@@ -168,8 +169,8 @@ class Question(Generic[T]):
 
     def _call(self, body: Mapping[str, Text], read: Callable[[Call[Any], Answer], R]) -> Call[R]:
         headers = {"Content-Type": "application/json", **self.headers}
-        content = json.dumps(body, separators=(",", ":")).encode("ascii")
-        return new_call("POST", self.path, headers, content, read)
+        content = _encoded(body).encode("ascii")
+        return _new_call("POST", self.path, headers, content, read)
 
 
 def ask_transformations() -> Call[list[Transformation]]:
@@ -201,6 +202,16 @@ def new_call(
     visible(path, "a path")
     for name, value in headers.items():
         header(name, value)
+    return _new_call(method, path, headers, body, read)
+
+
+def _new_call(
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    read: Callable[[Call[Any], Answer], T],
+) -> Call[T]:
     request_id = str(uuid.uuid4())
     sent = {"Accept": "application/json", **headers, "Jeton-Request-Id": request_id}
     return Call(method, path, sent, body, request_id, read)

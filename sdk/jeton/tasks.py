@@ -7,7 +7,7 @@ all are, the task is cancelled too. None outlives `close()`.
 import asyncio
 from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from jeton.coalescing import (
     ALONE,
@@ -23,6 +23,9 @@ from jeton.errors import JetonError, NoAnswer
 from jeton.protocol import Call, Question
 
 T = TypeVar("T")
+
+_FIRST: Final = object()
+"""In place of an outcome: nobody joined; the caller sends its call itself, as one in flight."""
 
 
 @dataclass(slots=True, eq=False)
@@ -55,11 +58,19 @@ class AsyncCoalescing:
         if key is not None:
             outcome = await self._travel(key, question, single, deadline)
         if outcome is ALONE:
-            result = await self._send(question.single(single.given, single.context), deadline)
-            return cast("T", result)
+            return await self._alone(question, single, deadline)
+        if outcome is _FIRST:
+            try:
+                return await self._alone(question, single, deadline)
+            finally:
+                self._landed(key)
         if isinstance(outcome, JetonError):
             raise outcome
         return cast("T", outcome)
+
+    async def _alone(self, question: Question[T], single: Single, deadline: float) -> T:
+        result: T = await self._send(question.single(single.given, single.context), deadline)
+        return result
 
     async def close(self) -> None:
         """End what is on its way: its callers are told that the client was closed."""
@@ -92,6 +103,8 @@ class AsyncCoalescing:
         try:
             return await future
         except asyncio.CancelledError:
+            if future.done() and not future.cancelled() and future.result() is _FIRST:
+                self._landed(key)
             if group.task is not None and all(one.cancelled() for one in group.futures):
                 group.task.cancel()
             raise
@@ -109,25 +122,22 @@ class AsyncCoalescing:
         here = [at for at, future in enumerate(group.futures) if not future.done()]
         group.singles = [group.singles[at] for at in here]
         group.futures = [group.futures[at] for at in here]
-        if here:
+        if len(here) == 1:
+            self._flying[group.key] = self._flying.get(group.key, 0) + 1
+            group.futures[0].set_result(_FIRST)
+        elif here:
             self._flying[group.key] = self._flying.get(group.key, 0) + 1
             group.task = asyncio.get_running_loop().create_task(self._fly(group))
             self._tasks.add(group.task)
             group.task.add_done_callback(self._tasks.discard)
 
     async def _fly(self, group: _Group) -> None:
-        size = len(group.singles)
         got: list[Outcome] = [_closed() for _ in group.futures]
         try:
-            if size == 1:
-                (single,) = group.singles
-                call = group.question.single(single.given, single.context)
-                got = [await self._send(call, group.deadline)]
-            else:
-                items = await self._send(together(group.question, group.singles), group.deadline)
-                got = outcomes(items)
+            items = await self._send(together(group.question, group.singles), group.deadline)
+            got = outcomes(items)
         except JetonError as error:
-            got = [error] if size == 1 else refused(error, size)
+            got = refused(error, len(group.futures))
         finally:
             self._deliver(group, got)
             self._landed(group.key)

@@ -56,6 +56,11 @@ class _Group:
     departs: threading.Lock = field(default_factory=_held)
     call: Call[Items[Any]] | None = None
 
+    def go(self) -> None:
+        """Nobody else is waited for. Under the lock: it may have been said already."""
+        if self.departs.locked():
+            self.departs.release()
+
 
 class Coalescing:
     """Brings the calls of threads together. `send` sends a call by a deadline."""
@@ -103,7 +108,7 @@ class Coalescing:
         group.callers.append(caller)
         if len(group.callers) == MOST_CALLS:
             del self._open[key]
-            group.departs.release()
+            group.go()
         return group, caller
 
     def _travel(
@@ -151,8 +156,8 @@ class Coalescing:
             if not self._flying[key]:
                 del self._flying[key]
             waiting = self._open.get(key)
-            if waiting is not None and waiting.departs.locked():
-                waiting.departs.release()
+            if waiting is not None:
+                waiting.go()
 
     def _leave(self, group: _Group, caller: _Caller) -> None:
         """This caller is interrupted; if it led, the next one leads."""
