@@ -169,7 +169,7 @@ class Vaulted:
     ) -> Iterable[_Wanted]:
         wanted: dict[tuple[int, bytes], _Wanted] = {}
         for place in places:
-            if place % BREATH == 0:
+            if place % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
             try:
                 self._want(wanted, place, values[place], self._context(contexts, place), request)
@@ -199,7 +199,7 @@ class Vaulted:
     ) -> None:
         kinds: dict[int, dict[bytes, list[tuple[int, object]]]] = {}
         for at in places:
-            if at % BREATH == 0:
+            if at % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
             try:
                 kind, rank, form = self.format.read_token(tokens[at])
@@ -212,7 +212,7 @@ class Vaulted:
             found = await store.find(self.space(kind), list(asked))
             for (token_bytes, asking), entry in zip(asked.items(), found, strict=True):
                 for at, form in asking:
-                    if at % BREATH == 0:
+                    if at % BREATH == BREATH - 1:
                         await asyncio.sleep(0)
                     try:
                         context = tweak(self._context(contexts, at))
@@ -325,7 +325,7 @@ class Vaulted:
         created = Header.today(time.time())
         entries = []
         for number, one in enumerate(wanted):
-            if number % BREATH == 0:
+            if number % BREATH == BREATH - 1:
                 await asyncio.sleep(0)
             at = number * (size + NONCE_BYTES)
             nonce = chance[at + size : at + size + NONCE_BYTES]
