@@ -31,7 +31,6 @@ class AsyncTransport:
         self._tls = tls
         self._sessions: dict[Endpoint, ClientSession] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._left_behind: list[ClientSession] = []
 
     async def exchange(
         self, call: Call[Any], send: Send, headers: Mapping[str, str]
@@ -65,15 +64,18 @@ class AsyncTransport:
     async def close(self) -> None:
         """Close all connections."""
         sessions, self._sessions = self._sessions, {}
-        if self._loop is asyncio.get_running_loop():
-            for session in sessions.values():
+        for session in sessions.values():
+            if self._loop is asyncio.get_running_loop():
                 await session.close()
+            else:
+                _leave_behind(session)
 
     def _session(self, endpoint: Endpoint) -> ClientSession:
         """That of this loop: another's selector must not be touched from here."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
-            self._left_behind += self._sessions.values()
+            for session in self._sessions.values():
+                _leave_behind(session)
             self._loop, self._sessions = loop, {}
         if endpoint not in self._sessions:
             self._sessions[endpoint] = self._new_session(endpoint)
@@ -95,6 +97,14 @@ class AsyncTransport:
             trust_env=False,
             raise_for_status=False,
         )
+
+
+def _leave_behind(session: ClientSession) -> None:
+    """Its loop has ended, or is the parent's: no word, and no call to it, when it is collected."""
+    connector = session.connector
+    session.detach()
+    if connector is not None:
+        connector._closed = True  # noqa: SLF001 # closing it would call the loop
 
 
 @lru_cache(maxsize=256)

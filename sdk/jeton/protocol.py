@@ -101,10 +101,13 @@ class Call(Generic[T]):
 
     def read(self, answer: Answer) -> T:
         """The result; raises ServiceError, ItemError (single calls) or NoAnswer."""
-        if answer.headers.get("jeton-request-id", self.request_id) != self.request_id:
+        answered = answer.headers.get("jeton-request-id")
+        if answered not in (self.request_id, None):
             raise self.unexpected("the answer is that of another request", answer.status)
         if answer.status != OK:
             raise _refusal(self, answer)
+        if answered is None:  # the contract promises it: this may be anybody's answer
+            raise self.unexpected("the answer names no request", answer.status)
         return self._read(self, answer)
 
     def unexpected(self, what: str, status: int | None = None) -> NoAnswer:

@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,8 +14,9 @@ from jeton import protocol
 from jeton.protocol import DETOKENISE, MASK, MATCH, TOKENISE, Answer, Question
 
 NIR = "284057512345672"
-JSON = {"content-type": "application/json"}
-PROBLEM = {"content-type": "application/problem+json; charset=utf-8"}
+ID = "0e2c2b0c-2f0a-4f5b-8e2e-0a8f1a7a3b11"
+JSON = {"content-type": "application/json", "jeton-request-id": ID}
+PROBLEM = {"content-type": "application/problem+json; charset=utf-8", "jeton-request-id": ID}
 
 
 def ask(
@@ -29,6 +31,11 @@ def ask(
     if isinstance(given_[0], str):
         return question.single(given_, context)
     return question.batch(given_, context)
+
+
+def named(call: protocol.Call[Any]) -> protocol.Call[Any]:
+    """Under the request id that the answers of this page name."""
+    return replace(call, request_id=ID)
 
 
 def body(call: protocol.Call[Any]) -> Any:
@@ -105,17 +112,17 @@ def test_misuse_is_refused_before_anything_is_sent(
 
 
 def test_single_results_have_their_types() -> None:
-    token = ask(TOKENISE, "a", ("1",)).read(answer({"token": "9"}))
+    token = named(ask(TOKENISE, "a", ("1",))).read(answer({"token": "9"}))
     assert token == "9"
     assert isinstance(token, jeton.Token)
-    value = ask(DETOKENISE, "a", ("9",)).read(answer({"value": "1"}))
+    value = named(ask(DETOKENISE, "a", ("9",))).read(answer({"value": "1"}))
     assert value == jeton.Sensitive("1")
-    assert ask(MASK, "a", ("9",)).read(answer({"masked": "1**"})) == "1**"
-    assert ask(MATCH, "a", ("9", "1")).read(answer({"match": False})) is False
+    assert named(ask(MASK, "a", ("9",))).read(answer({"masked": "1**"})) == "1**"
+    assert named(ask(MATCH, "a", ("9", "1"))).read(answer({"match": False})) is False
 
 
 def test_a_batch_has_a_result_or_an_error_in_every_place() -> None:
-    call = ask(DETOKENISE, "a", (["7", "8", "9"],))
+    call = named(ask(DETOKENISE, "a", (["7", "8", "9"],)))
     failed = {"index": 1, "code": "not_a_token", "detail": "no token"}
     content = {"values": ["1", None, "3"], "errors": [failed]}
     items = call.read(answer(content, headers={"jeton-receipt": "w0.5.ab"}))
@@ -131,7 +138,7 @@ def test_a_batch_has_a_result_or_an_error_in_every_place() -> None:
 
 def test_an_item_code_of_the_future_is_still_an_item_error() -> None:
     failed = {"index": 0, "code": "too_new", "detail": "..."}
-    items = ask(TOKENISE, "a", (["1"],)).read(answer({"tokens": [None], "errors": [failed]}))
+    items = named(ask(TOKENISE, "a", (["1"],))).read(answer({"tokens": [None], "errors": [failed]}))
     assert type(items[0]) is jeton.ItemError
 
 
@@ -152,7 +159,7 @@ def test_an_item_code_of_the_future_is_still_an_item_error() -> None:
 )
 def test_a_batch_answer_that_does_not_fit_is_no_answer(content: object) -> None:
     with pytest.raises(jeton.NoAnswer):
-        ask(TOKENISE, "a", (["1", "2"],)).read(answer(content))
+        named(ask(TOKENISE, "a", (["1", "2"],))).read(answer(content))
 
 
 @pytest.mark.parametrize(
@@ -171,7 +178,7 @@ def test_a_batch_answer_that_does_not_fit_is_no_answer(content: object) -> None:
 )
 def test_a_single_answer_that_does_not_fit_is_no_answer(got: Answer) -> None:
     with pytest.raises(jeton.NoAnswer) as caught:
-        ask(DETOKENISE, "a", ("9",)).read(got)
+        named(ask(DETOKENISE, "a", ("9",))).read(got)
     assert caught.value.may_retry
 
 
@@ -203,7 +210,7 @@ REFUSALS = [
 def test_each_refusal_has_its_class(
     status: int, code: str, kind: type[jeton.JetonError], may_retry: bool
 ) -> None:
-    call = ask(DETOKENISE, "a", ("9",))
+    call = named(ask(DETOKENISE, "a", ("9",)))
     got = answer({"code": code, "detail": "why"}, status, {"retry-after": "17"})
     with pytest.raises(kind) as caught:
         call.read(got)
@@ -230,7 +237,7 @@ def test_each_refusal_has_its_class(
 )
 def test_a_strangers_answer_is_not_quoted(got: Answer) -> None:
     with pytest.raises(jeton.Unavailable) as caught:
-        ask(DETOKENISE, "a", ("9",)).read(got)
+        named(ask(DETOKENISE, "a", ("9",))).read(got)
     assert NIR not in repr(caught.value) + str(caught.value) + repr(vars(caught.value))
     assert caught.value.retry_after is None
 
@@ -245,7 +252,7 @@ def test_transformations_are_read_and_unknown_members_let_pass() -> None:
         "purposes": ["display"],
         "token_recognisable": True,
     }
-    call = protocol.ask_transformations()
+    call = named(protocol.ask_transformations())
     assert (call.method, call.path, call.body) == ("GET", "/v1/transformations", None)
     got = call.read(answer({"transformations": [listed | {"later": 1}]}))
     assert got == [
