@@ -66,7 +66,7 @@ async def test_all_files_are_the_owners_alone(path: Path) -> None:
     store = SqliteTokens.open(path)
     await store.create("space", [entry()], PLENTY)
     files = sorted(path.parent.iterdir())
-    assert [file.name[len(path.name) :] for file in files] == ["", "-shm", "-wal", ".lock"]
+    assert [file.name[len(path.name) :] for file in files] == ["", "-shm", "-wal", ".lock", ".mark"]
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     await store.close()
 
@@ -111,6 +111,34 @@ async def test_another_file_is_not_served_from(path: Path) -> None:
     with pytest.raises(Refusal, match="restart the service"):
         await store.find("space", [entry().token])
     await store.close()
+
+
+async def test_an_older_file_is_noticed_at_the_next_start(path: Path) -> None:
+    """Erased values would open again, and tokens that were given since would open to nothing."""
+    mark = path.with_name(f"{path.name}.mark")
+    one, other = SqliteTokens.open(path), SqliteTokens.open(path)
+    await one.create("space", [entry()], PLENTY)
+    await one.close()
+    copy = shutil.copy(path, path.with_suffix(".copy"))
+    with closing(sqlite3.connect(path)) as connection, closing(sqlite3.connect(copy)) as to:
+        connection.backup(to)
+    await other.create("space", [entry()], PLENTY)
+    await other.close()
+    await SqliteTokens.open(path).close()
+    newest = path.rename(path.with_suffix(".newest"))
+    for older in (copy, None):
+        if older is not None:
+            Path(older).rename(path)
+        with pytest.raises(SetUpError, match=rf"is older than .* delete {mark.name}"):
+            SqliteTokens.open(path)
+        path.unlink()
+    newest.rename(path)
+    again = SqliteTokens.open(path)
+    assert (await again.count("space")).tokens == 2
+    await again.close()
+    path.unlink()
+    mark.unlink()
+    await SqliteTokens.open(path).close()
 
 
 async def test_a_full_disk_and_room_again(path: Path) -> None:

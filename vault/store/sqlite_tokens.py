@@ -18,6 +18,7 @@ from vault.errors import SetUpError
 from vault.store import token_rows as rows
 from vault.store.checkpointing import Checkpointer
 from vault.store.filling import Filling, Tell
+from vault.store.high_water import HighWater
 from vault.store.lane import Lane, What, Work
 from vault.store.sqlite_file import File, WentBackwards, connect, create, name_of, unavailable
 from vault.store.tokens import Change, Count, Entry
@@ -37,8 +38,9 @@ def _tell_nobody(name: str, facts: Mapping[str, str | int | float]) -> None: ...
 class SqliteTokens:
     """See `vault.store.tokens.TokenStore`; made by `open`."""
 
-    def __init__(self, path: Path, turn: Turn, tell: Tell) -> None:
+    def __init__(self, path: Path, turn: Turn, mark: HighWater, tell: Tell) -> None:
         self._path = path
+        self._mark = mark
         self._filling = Filling(tell)
         self._turn = turn
         self._written = File(path, lambda: _connect(path))
@@ -53,21 +55,20 @@ class SqliteTokens:
     def open(cls, path: Path, tell: Tell = _tell_nobody) -> "SqliteTokens":
         """Open the file, or make it; `tell` hears how full it gets. Raises SetUpError where it
         cannot be used."""
-        try:
-            turn = Turn(path.with_name(f"{path.name}.lock"))
-        except OSError as error:
-            raise _unusable(path, error) from error
-        try:
-            taken = turn.take_at_start()
-            create(path, rows.SCHEMA, rows.VERSION, "store.url")
-            store = cls(path, turn, tell)
-            turn.end(taken)
-        except (sqlite3.Error, OSError) as error:  # TimeoutError is one
-            turn.close()
-            raise _unusable(path, error) from error
-        except SetUpError:
-            turn.close()
-            raise
+        with contextlib.ExitStack() as made:
+            try:
+                turn = Turn(path.with_name(f"{path.name}.lock"))
+                made.callback(turn.close)
+                mark = HighWater(path.with_name(f"{path.name}.mark"))
+                made.callback(mark.close)
+                taken = turn.take_at_start()
+                create(path, rows.SCHEMA, rows.VERSION, "store.url")
+                _refuse_older(path, mark)
+                store = cls(path, turn, mark, tell)
+                turn.end(taken)
+            except (sqlite3.Error, OSError) as error:  # TimeoutError is one
+                raise _unusable(path, error) from error
+            made.pop_all()
         return store
 
     async def create(
@@ -132,6 +133,7 @@ class SqliteTokens:
         self._checkpointer.close()
         self._written.drop()
         self._read.drop()
+        self._mark.close()
         self._turn.close()
 
     async def _ask(self, lane: Lane, what: What, items: Sequence[Any]) -> list[Any]:
@@ -151,10 +153,13 @@ class SqliteTokens:
             try:
                 connection.execute("BEGIN IMMEDIATE")
                 answers = _answers(connection, group)
+                changes = rows.count_change(connection)
                 connection.execute("COMMIT")
             except BaseException:
                 self._written.drop()  # which rolls back
                 raise
+            with contextlib.suppress(OSError):  # it is done all the same
+                self._mark.reach(changes)
         self._checkpointer.remind()
         return answers
 
@@ -194,6 +199,17 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = connect(path, "FULL")
     connection.execute("PRAGMA secure_delete = ON")
     return connection
+
+
+def _refuse_older(path: Path, mark: HighWater) -> None:
+    """Raises SetUpError for a file that has not come as far as one that was here."""
+    with contextlib.closing(_connect(path)) as connection:
+        if rows.changes(connection) < mark.reached():
+            raise SetUpError(
+                f"{path} is older than the file that was here before: what was tokenised, erased or"
+                " rewrapped since is not in it. Put the newest back; to go on from this one with"
+                f" what docs/vaulted.md says is lost, delete {path.name}.mark beside it"
+            )
 
 
 def _unusable(path: Path, error: BaseException) -> SetUpError:

@@ -17,6 +17,8 @@ from vault.store.tokens import FULL, OLD, PARTITIONS, Change, Count, Entry, part
 
 VERSION = 2
 SCHEMA = """
+CREATE TABLE state (changes INTEGER NOT NULL);
+INSERT INTO state VALUES (0);
 CREATE TABLE spaces (
     id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, oldest INTEGER NOT NULL DEFAULT 0
 );
@@ -191,6 +193,17 @@ def spaces(connection: sqlite3.Connection, asked: Sequence[None]) -> list[list[s
     query = "SELECT name FROM spaces WHERE id IN (SELECT space FROM held) ORDER BY name"
     names = [row[0] for row in connection.execute(query).fetchall()]
     return [names for _ in asked]
+
+
+def changes(connection: sqlite3.Connection) -> int:
+    """How many groups were written to the file."""
+    return int(connection.execute("SELECT changes FROM state").fetchone()[0])
+
+
+def count_change(connection: sqlite3.Connection) -> int:
+    """One more group; returns how many there are."""
+    connection.execute("UPDATE state SET changes = changes + 1")
+    return changes(connection)
 
 
 def _known(connection: sqlite3.Connection, name: str) -> int:
