@@ -4,7 +4,7 @@
         nir: SensitiveValue
 
     class Claim(BaseModel):
-        nir: Tokenised["fr-nir"]
+        nir: NirToken
 
 Needs ``jeton-sdk[pydantic]``. Nothing here asks the service: a text that reads like a token may
 be nobody's. Where a field refuses what it is given, the error shows ``<sensitive>`` in its place;
@@ -12,7 +12,7 @@ but pydantic quotes the *whole* input where a field is missing: set ``hide_input
 models that take values in.
 """
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -35,8 +35,12 @@ class _Cover:
         return HIDDEN
 
 
-class _TokenField:
-    """`Token` for whatever reads like a token of the format, and no other text."""
+class Tokenised:
+    """Marks a `Token` field: ``Annotated[Token, Tokenised("fr-nir:official")]``.
+
+    It takes whatever reads like a token of the format, ``fr-nir``, ``fr-nir:official`` or
+    ``birth-date``, and no value. Raises `UsageError` for formats whose tokens cannot be told
+    from values."""
 
     def __init__(self, format_name: str) -> None:
         if format_name not in TOKENS:
@@ -97,17 +101,5 @@ def _covered(check: Any, serialization: Any) -> CoreSchema:
 
 SensitiveValue = Annotated[Sensitive, _ValueField()]
 """A field that takes a text in and holds it as `Sensitive`; it is dumped as ``<sensitive>``."""
-
-if TYPE_CHECKING:
-    # To a type checker the field is a Token: what is in the brackets is for pydantic.
-    class Tokenised(Token):
-        def __class_getitem__(cls, format_name: str) -> Any: ...
-else:
-
-    class Tokenised:
-        """``Tokenised["fr-nir"]``, ``["fr-nir:official"]`` or ``["birth-date"]``: a field that
-        holds a `Token` of that format, and refuses values. Raises `UsageError` for formats
-        whose tokens cannot be told from values."""
-
-        def __class_getitem__(cls, format_name):
-            return Annotated[Token, _TokenField(format_name)]
+NirToken = Annotated[Token, Tokenised("fr-nir")]
+BirthDateToken = Annotated[Token, Tokenised("birth-date")]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from jeton import Sensitive, Token, UsageError
-from jeton.pydantic import SensitiveValue, Tokenised
+from jeton.pydantic import BirthDateToken, NirToken, SensitiveValue, Tokenised
 from jeton.shapes import is_birth_date_token, is_nir_token
 from tests.support.nirs import OFFICIAL, SAFE, any_numbers
 from tests.support.values import nir_key, ordinary_nirs, spaced, special_nirs
@@ -21,8 +21,8 @@ TOKEN = "2844775123456" + nir_key("2844775123456")
 
 
 class Claim(BaseModel):
-    nir: Tokenised["fr-nir"]  # noqa: F821
-    born: Tokenised["birth-date"] | None = None  # noqa: F821
+    nir: NirToken
+    born: BirthDateToken | None = None
 
 
 class NewClaim(BaseModel):
@@ -103,4 +103,4 @@ def test_schemas_say_what_a_field_is() -> None:
 
 def test_formats_whose_tokens_look_like_values_are_refused() -> None:
     with pytest.raises(UsageError, match="fr-nir"):
-        Tokenised["digits"]
+        Tokenised("digits")

@@ -1,0 +1,1 @@
+"""A back end of third-party payment: takes claims, stores tokens, reimburses."""
