@@ -123,6 +123,9 @@ def test_a_claim_is_taken_found_and_reimbursed(backend: Backend) -> None:
 
 
 def tells_the_story(backend: Backend) -> None:
+    status, described = backend.ask("GET", "/openapi.json")
+    assert status == 200
+    assert described["components"]["schemas"]["NewClaim"]["properties"]["nir"]["writeOnly"]
     status, taken = backend.post("/claims", CLAIM)
     assert status == 201
     assert taken["nir"] != NIR

@@ -11,7 +11,12 @@ from sqlalchemy.util import await_only
 
 from jeton.errors import UsageError
 from jeton.results import Items, Sensitive, Token
-from jeton.sqlalchemy.types import Covered, TokenisedString, ValueForUnboundEngine
+from jeton.sqlalchemy.types import (
+    Covered,
+    TokenisedString,
+    ValueForUnboundEngine,
+    refuse_loose_ends,
+)
 
 Client: TypeAlias = Any
 """A `jeton.Client`, or for an AsyncEngine a `jeton.AsyncClient`."""
@@ -90,6 +95,10 @@ def _before_execute(
         for column in statement.table.columns
         if isinstance(column.type, TokenisedString)
     }
+    if columns and isinstance(statement, Update):
+        said = {getattr(key, "key", key) for key in getattr(statement, "_values", None) or ()}
+        for row in multiparams or [params or {}]:
+            refuse_loose_ends(said | set(row), columns)
     if columns and (multiparams or params):
         rows = [dict(row) for row in (multiparams or [params])]
         tokenise_rows(client_of(connection), rows, columns)

@@ -5,10 +5,11 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy import event, inspect
 from sqlalchemy.orm import Mapper, Session
+from sqlalchemy.orm.attributes import flag_modified
 
 from jeton.results import Sensitive, Token
 from jeton.sqlalchemy.binding import client_of, tokenise_rows
-from jeton.sqlalchemy.types import TokenisedString
+from jeton.sqlalchemy.types import TokenisedString, refuse_loose_ends
 
 _ATTRIBUTES: "WeakKeyDictionary[Mapper[Any], dict[str, TokenisedString]]" = WeakKeyDictionary()
 
@@ -32,11 +33,28 @@ def _before_flush(session: Session, _flush: Any, _objects: Any) -> None:
     for one in (*session.new, *session.dirty):
         mapper = inspect(one).mapper
         attributes = tokenised_attributes(mapper)
+        if attributes and inspect(one).persistent:
+            _refuse_loose_ends(one, attributes)
         client = client_of(session.get_bind(mapper)) if attributes else None
         if client is not None and _changed(one, attributes):
             work.setdefault(client, {}).setdefault(mapper, []).append(one)
     for client, classes in work.items():
         _tokenise(client, classes)
+
+
+def _refuse_loose_ends(one: Any, attributes: dict[str, TokenisedString]) -> None:
+    state = inspect(one)
+    bound = {key: column for key, column in attributes.items() if column.context_from}
+    names = {*bound, *(str(column.context_from) for column in bound.values())}
+    changed = {key for key in names if state.attrs[key].history.has_changes()}
+    if not changed:
+        return
+    for key, column in bound.items():
+        if getattr(one, key) is None:
+            setattr(one, key, None)  # nothing is bound: the update says so
+            flag_modified(one, key)
+        else:
+            refuse_loose_ends(changed, {key: column})
 
 
 def _changed(one: Any, attributes: dict[str, TokenisedString]) -> dict[str, Any]:

@@ -80,7 +80,11 @@ def _execute(state: ORMExecuteState) -> Any:
         client = said.client or client_of(state.session.get_bind(**state.bind_arguments))
         if client is None:
             raise UsageError("bind(engine, client) says who reveals")
-        reveal(client, covered, purpose=said.purpose, on_behalf_of=said.on_behalf_of)
+        try:
+            reveal(client, covered, purpose=said.purpose, on_behalf_of=said.on_behalf_of)
+        except BaseException:
+            _forget(state.session)
+            raise
     return result()
 
 

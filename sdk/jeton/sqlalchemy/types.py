@@ -1,6 +1,6 @@
 """The column type, and what stands for a value until the engine's hooks have its token."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from contextvars import ContextVar
 from typing import Any
 
@@ -46,7 +46,8 @@ class Covered:
         self.token = token
         self.column = column
         self.context = column.context
-        self.sensitive = Sensitive("")
+        # Not made yet: until it is, reveal() has nothing to give and fails.
+        self.sensitive = Sensitive.__new__(Sensitive)
 
 
 READ: ContextVar[dict[int, Covered] | None] = ContextVar("jeton_read", default=None)
@@ -61,6 +62,9 @@ class TokenisedString(TypeDecorator[Any]):
     of the same row that binds each, as it stands in the database: where that is tokenised too,
     the token. Rows are compared for equality alone, and not at all where `context_from` is
     given, since the row of a filter is not known: pass a `Token` there.
+
+    What is bound to a column that changes has to be given anew with it: its token would not
+    open any more.
 
     Takes `str` and `Sensitive`, which are tokenised, and `Token`, which goes in as it is.
     """
@@ -118,3 +122,12 @@ class TokenisedString(TypeDecorator[Any]):
         if isinstance(value, str):
             return value
         raise UsageError("a TokenisedString takes a str, a Sensitive or a Token")
+
+
+def refuse_loose_ends(changed: Collection[str], columns: Mapping[str, TokenisedString]) -> None:
+    """Raise UsageError where a row gets another context, and what is bound to it stays."""
+    for key, column in columns.items():
+        if column.context_from in changed and key not in changed:
+            raise UsageError(
+                f"{key} is bound to {column.context_from}, which changes: give it too, or None"
+            )
