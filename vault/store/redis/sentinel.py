@@ -74,7 +74,7 @@ class Sentinel(Searching):
                 told.append(((address[0].decode(), int(address[1])), _facts(facts)))
                 self._follow(*told[-1], began)
         hear = [facts for host, facts in told if self._is_heard(host, facts)]
-        if hear and len(hear) >= max(map(self._enough, hear)):
+        if hear and len(hear) >= max(enough(len(self._sentinels), facts) for facts in hear):
             self._note(hear, began)
 
     def _is_heard(self, host: Host, facts: _Facts) -> bool:
@@ -82,14 +82,9 @@ class Sentinel(Searching):
         well = UNWELL.isdisjoint(facts[b"flags"].split(b","))
         return well and self._node is not None and host == self._node.host
 
-    def _enough(self, facts: _Facts) -> int:
-        """So many sentinels that the others can neither call the primary down nor elect."""
-        all_of_them = max(len(self._sentinels), int(facts[b"num-other-sentinels"]) + 1)
-        return max(all_of_them // 2, all_of_them - int(facts[b"quorum"])) + 1
-
     def _note(self, hear: Sequence[_Facts], began: float) -> None:
         self._hearing.heard = began
-        self._hearing.lasts = min(map(_lasts, hear))
+        self._hearing.lasts = min(map(lasts, hear))
         self._hearing.replicas = max(int(facts[b"num-slaves"]) for facts in hear)
         self.interval = min(INTERVAL, self._hearing.lasts / 2)
 
@@ -102,7 +97,7 @@ class Sentinel(Searching):
         if before is None or before.host != host:
             replicas = int(facts[b"num-slaves"])
             # Of the old one nothing is said any more.
-            self._hearing = Hearing(lasts=_lasts(facts), replicas=replicas)
+            self._hearing = Hearing(lasts=lasts(facts), replicas=replicas)
             if before is not None:
                 # One who made a failover was heard; and the old primary is among those missed.
                 self._hearing.heard, replicas = began, 0
@@ -110,7 +105,14 @@ class Sentinel(Searching):
             self._node = self._make(host, Fence(self._hearing, replicas))
 
 
-def _lasts(facts: _Facts) -> float:
+def enough(named: int, facts: _Facts) -> int:
+    """So many sentinels that the others can neither call the primary down nor elect; `named`:
+    how many `store.url` names, who may not have met yet."""
+    all_of_them = max(named, int(facts[b"num-other-sentinels"]) + 1)
+    return max(all_of_them // 2, all_of_them - int(facts[b"quorum"])) + 1
+
+
+def lasts(facts: _Facts) -> float:
     """Seconds for which a sentinel that hears the primary does not call it down."""
     down_after = int(facts[b"down-after-milliseconds"]) / 1000
     return max(down_after - PING, down_after / 2)
