@@ -1,5 +1,6 @@
 """The numpy path gives what the integer path gives, on every input, or falls back to it."""
 
+from concurrent.futures import ThreadPoolExecutor
 from itertools import starmap
 
 import numpy as np
@@ -103,6 +104,14 @@ def test_batches_of_every_size(count: int) -> None:
     for row in [0, 1, count // 2, count - 1] if count > 2 else []:
         expected = ff1.encrypt_int(int(xs[row]), 15, each[row].tobytes())
         assert int(answer[row]) == expected
+
+
+def test_each_thread_has_room_for_a_whole_pass() -> None:
+    """The buffers are made anew in a thread that comes by."""
+    ff1, xs = FF1(KEY, 10), np.arange(ff1_columns.CHUNK + 1, dtype=np.uint64)
+    with ThreadPoolExecutor(1) as other:
+        there = other.submit(ff1.encrypt_ints, xs, 15, b"12345678").result()
+    assert np.array_equal(there, ff1.encrypt_ints(xs, 15, b"12345678"))
 
 
 def test_tweaks_need_not_lie_together_in_memory() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import hmac
 import json
+import re
 import socket
 import ssl
 import stat
@@ -76,7 +77,7 @@ async def test_an_alarm_arrives_signed_and_is_gone(
     assert (receiver.paths, receiver.kinds) == (["/alarms?of=jeton"], ["application/json"])
     said = json.loads(body)
     assert said.pop("id") == file.stem
-    assert file.stem.startswith("01800000000250000-".rjust(21, "0"))
+    assert re.fullmatch(r"00001800000000250000-[0-9a-f]{16}", file.stem)
     assert said == {"event": "honeytoken", "at": 1_800_000_000, "principal": "thief", "locked": 1}
     at = int(signed.removeprefix("t=").partition(",")[0])
     assert began <= at <= time.time()
@@ -159,6 +160,24 @@ async def test_a_folder_that_is_none_is_told(
     (tmp_path / "alarms").write_text("in the way")
     await made(receiver.url).put({}, AT)
     assert told == [("alarm_failed", {"error": "FileExistsError"})]
+
+
+async def test_what_is_in_the_way_is_not_written_into(
+    tmp_path: Path,
+    receiver: Receiver,
+    made: Callable[[str | None], Alarms],
+    told: Told,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Such as a link that leads out of the folder."""
+    monkeypatch.setattr("vault.ledger.alarms.secrets.token_hex", lambda _: "known")
+    elsewhere, folder = tmp_path / "elsewhere", tmp_path / "alarms"
+    elsewhere.touch()
+    folder.mkdir()
+    (folder / ".00001800000000250000-known").symlink_to(elsewhere)
+    await made(receiver.url).put({}, AT)
+    assert told == [("alarm_failed", {"error": "FileExistsError"})]
+    assert elsewhere.read_bytes() == b""
 
 
 async def test_a_receiver_that_comes_with_a_reload(

@@ -2,7 +2,8 @@
 
 mutmut makes the mutants and runs against each the tests that reach the changed function, of
 those that mirror the room it is in. Who survives is held against `explained.toml`; whoever is
-not in there makes this exit 1. `--survivors` asks the tests again, about the survivors only.
+not in there makes this exit 1, and 2 where a room was not mutated. `--survivors` asks the tests
+again, about the survivors only.
 """
 
 import argparse
@@ -104,8 +105,13 @@ def main() -> None:
     else:
         shutil.rmtree(MADE, ignore_errors=True)
         names = [f"vault.{room}.*" for room in rooms]
-    run(names)
-    fine = report(list(mutants(rooms)), Explained.load())
+    if names:  # mutmut takes none for all
+        run(names)
+    found = list(mutants(rooms))
+    if missing := set(rooms) - {mutant.room for mutant in found}:
+        print(f"nothing was mutated of {', '.join(sorted(missing))}", file=sys.stderr)
+        sys.exit(2)
+    fine = report(found, Explained.load())
     print(f"\n{(time.monotonic() - began) / 60:.0f} minutes")
     sys.exit(not fine)
 
