@@ -206,6 +206,24 @@ async def test_without_a_record_nobody_is_answered_and_one_group_is_charged(
     verified(house, first, second)
 
 
+async def test_a_record_that_is_back_takes_what_costs_nothing_though_the_store_is_away(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def away(*_: object) -> None:
+        raise Refusal("store_unavailable", "away", 1)
+
+    async with house.ledger() as (ledger, store):
+        await house.reveal(ledger)
+        mend = failing(monkeypatch)
+        assert (await refusal(ledger.event("lock"))).code == "audit_unavailable"
+        mend()
+        monkeypatch.setattr(store, "replay", away)  # there is nothing to take back
+        await ledger.event("lock")
+        monkeypatch.undo()
+    names = [event.name for event in house.recorded(Event)]
+    assert names == ["start", "resumed", "lock", "stop"]
+
+
 async def test_the_mark_never_claims_what_is_not_durable(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,7 +253,7 @@ async def test_a_store_that_fails_refuses_the_group_and_the_next_goes_on(house: 
         assert [str(answer) for answer in answers] == ["store_unavailable: away"] * 3
         assert len({id(answer) for answer in answers}) == 3
         store.commit = wrong  # type: ignore[method-assign, assignment]
-        assert (await refusal(house.reveal(ledger))).code == "internal"
+        assert str(await refusal(house.reveal(ledger))) == "internal: the ledger failed"
         assert house.heard("ledger_failed") == [{"error": "KeyError"}]
         store.commit = commit  # type: ignore[method-assign]
         await house.reveal(ledger)
