@@ -42,6 +42,12 @@ async def test_an_answered_reveal_stands_in_the_record(house: House) -> None:
     assert [event.name for event in house.recorded(Event)] == ["start", "stop"]
 
 
+async def test_who_writes_nothing_is_told_where_the_record_ends(house: House) -> None:
+    async with house.ledger() as (ledger, _):
+        receipt = await house.reveal(ledger)
+        assert await ledger._committer.write(()) == receipt
+
+
 async def test_exactly_the_limit_is_admitted_whoever_comes_first(house: House) -> None:
     house.reveals = 1_000
     async with house.ledger() as (ledger, _):
@@ -245,6 +251,9 @@ async def test_a_store_that_fails_refuses_the_group_and_the_next_goes_on(house: 
         async def wrong(group: list[Charge], mark: Mark, now: float) -> list[Verdict]:
             raise KeyError
 
+        async def forgetful(group: list[Charge], mark: Mark, now: float) -> list[Verdict]:
+            return []
+
         commit = store.commit
         store.commit = away  # type: ignore[method-assign, assignment]
         answers = await asyncio.gather(
@@ -255,6 +264,9 @@ async def test_a_store_that_fails_refuses_the_group_and_the_next_goes_on(house: 
         store.commit = wrong  # type: ignore[method-assign, assignment]
         assert str(await refusal(house.reveal(ledger))) == "internal: the ledger failed"
         assert house.heard("ledger_failed") == [{"error": "KeyError"}]
+        store.commit = forgetful  # type: ignore[method-assign, assignment]
+        async with asyncio.timeout(5):  # nobody is left waiting for a verdict
+            assert (await refusal(house.reveal(ledger))).code == "internal"
         store.commit = commit  # type: ignore[method-assign]
         await house.reveal(ledger)
 
