@@ -1,6 +1,7 @@
 """Charge, record, answer: exactly, durably, in groups, and whatever the callers do."""
 
 import asyncio
+import threading
 from concurrent.futures import Future
 from typing import Any
 
@@ -163,6 +164,24 @@ async def test_nothing_is_answered_before_it_is_durable(
         assert not answer.done()
         gate.open()
         await answer
+
+
+async def test_the_record_has_a_thread_of_its_own(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever else waits for a thread, it never waits behind that."""
+    threads: set[str] = set()
+    write = RecordWriter.write
+
+    def noted(record: RecordWriter, group: Group) -> list[Receipt]:
+        threads.add(threading.current_thread().name)
+        return write(record, group)
+
+    async with house.ledger() as (ledger, _):
+        monkeypatch.setattr(RecordWriter, "write", noted)
+        for _ in range(3):
+            await house.reveal(ledger)
+    assert threads == {"record_0"}
 
 
 async def test_a_caller_who_goes_away_breaks_nothing(

@@ -17,6 +17,7 @@ from vault.audit.verify import verify
 from vault.config import DAY
 from vault.errors import Refusal
 from vault.ledger.recovery import open_ledger
+from vault.store.base import Mark
 from vault.store.sqlite import SqliteStore
 
 
@@ -52,6 +53,49 @@ async def test_the_store_knows_how_far_the_record_is(house: House) -> None:
         await ledger.maintenance.tick()
         mark = (await store.state()).marks["w0"]
         assert (mark.durable, mark.digest) == (receipt.sequence, receipt.digest)
+
+
+async def test_it_is_told_again_only_when_the_record_has_gone_on(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[int] = []
+    set_mark = SqliteStore.set_mark
+
+    async def noted(store: SqliteStore, mark: Mark) -> None:
+        told.append(mark.durable)
+        await set_mark(store, mark)
+
+    monkeypatch.setattr(SqliteStore, "set_mark", noted)
+    async with house.ledger() as (ledger, _):
+        told.clear()
+        receipts = []
+        for _ in range(2):
+            receipts.append(await house.reveal(ledger))
+            for _ in range(3):
+                await ledger.maintenance.mark()
+        assert told == [receipt.sequence for receipt in receipts]
+
+
+@pytest.mark.parametrize("host", [None, "north"])
+async def test_a_checkpoint_speaks_of_our_chains_only_and_of_those_that_are_gone_too(
+    house: House, host: str | None
+) -> None:
+    house.audit = {"host": host}
+    async with house.ledger() as (ledger, store):
+        async with house.ledger() as (other, _):
+            await house.reveal(other)
+        shutil.rmtree(house.settings.folder / other.writer)
+        await store.set_mark(Mark("south-w0", 5, "ab" * 32))
+        await ledger.maintenance.checkpoint()
+        last = Checkpoints(house.settings.folder, SEED).last()
+        assert last is not None
+        assert set(last.writers) == {ledger.writer, other.writer}
+
+
+async def test_once_stopped_no_duty_is_at_work(house: House) -> None:
+    async with house.ledger() as (ledger, _):
+        await ledger.maintenance.stop()
+        assert all(task.done() for task in ledger.maintenance._tasks)
 
 
 async def test_a_mark_that_went_back_stops_reveals_and_brings_charges_back(house: House) -> None:

@@ -190,8 +190,9 @@ class Committer:
         try:
             return await loop.run_in_executor(self._disk, self._record.write, group)
         except AuditUnavailable:
-            if self._record.trouble != told:
-                self._tell("record_unavailable", {"reason": self._record.trouble or ""})
+            trouble = self._record.trouble
+            if trouble is not None and trouble != told:
+                self._tell("record_unavailable", {"reason": trouble})
             raise
 
 

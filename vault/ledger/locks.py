@@ -48,6 +48,6 @@ class Locks:
         async with self._turn:  # an older answer must not take the place of a newer one
             for lock, reason in list(self._untold.items()):
                 await self._store.lock(*lock, reason)
-                self._untold.pop(lock, None)
+                del self._untold[lock]
             known = await self._store.locks()
             self._known = known | self._untold.keys()
