@@ -3,11 +3,12 @@
 import asyncio
 import threading
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from tests.support.ledgers import House, failing, somebody
+from tests.support.ledgers import House, failing, limits, somebody
 from tests.support.records import SEED
 from vault.audit.checkpoint import Checkpoints
 from vault.audit.entry import Disclosure, Event, Receipt, Refusals, Tokenised, seconds
@@ -15,6 +16,8 @@ from vault.audit.group import Group
 from vault.audit.verify import verify
 from vault.audit.writer import RecordWriter
 from vault.errors import Refusal
+from vault.ledger.lease import Leases
+from vault.ledger.maintenance import Maintenance
 from vault.store.base import Charge, Mark, Verdict
 
 
@@ -297,6 +300,42 @@ async def test_closing_settles_what_is_queued_and_takes_no_more(house: House) ->
     assert len([await task for task in queued]) == 600
     assert (await refusal(house.reveal(ledger))).code == "overloaded"
     assert len(house.recorded(Disclosure)) == 600
+
+
+@pytest.mark.parametrize(
+    "failure", [Refusal("store_unavailable", "away", 1), OSError("broken")], ids=["store", "disk"]
+)
+async def test_closing_goes_on_whatever_fails(
+    house: House, monkeypatch: pytest.MonkeyPatch, failure: Exception
+) -> None:
+    async def broken(*_: object) -> None:
+        raise failure
+
+    async with house.ledger() as (ledger, _):
+        await house.reveal(ledger)
+        for duty in ("flush", "mark", "checkpoint"):
+            monkeypatch.setattr(Maintenance, duty, broken)
+        monkeypatch.setattr(Leases, "close", broken)
+    monkeypatch.undo()
+    async with house.ledger() as (ledger, _):
+        assert ledger.writer == "w0", "the chain was left"
+    assert [event.name for event in house.recorded(Event)] == ["start", "stop"] * 2
+
+
+async def test_shares_are_those_of_the_store_and_go_back_to_it_with_a_lock(house: House) -> None:
+    charge = Charge("intake", None, 1, limits(12_800, "intake"))
+    async with house.ledger() as (ledger, _):
+        for _ in range(50):
+            await ledger.spend(charge)
+        assert ledger.can_spend
+        await ledger.lock("intake", None, "a drill")
+        await ledger.maintenance.tick()
+        assert not ledger.can_spend
+        await ledger.unlock("intake", None)
+        await ledger.spend(replace(charge, items=12_750))
+        with pytest.raises(Refusal, match="budget_exhausted"):
+            await ledger.spend(charge)
+    assert not house.heard("duty_failed")
 
 
 async def test_sums_are_one_entry_a_second(house: House) -> None:

@@ -65,6 +65,14 @@ async def test_a_store_that_lost_its_last_commits_gets_them_back(house: House) -
     assert event.detail == {"writer": "w0", "charges": 1}
 
 
+async def test_segments_are_as_large_as_was_configured(house: House) -> None:
+    house.audit = {"segment_bytes": 1_000}
+    async with house.ledger() as (ledger, _):
+        for _ in range(5):
+            await house.reveal(ledger)
+    assert len(segments(house.settings.folder / "w0")) > 2
+
+
 async def test_what_is_replayed_leaves_the_window_at_its_own_time(house: House) -> None:
     house.reveals = 10
     async with house.ledger() as (ledger, _):
@@ -277,12 +285,15 @@ async def test_a_record_that_was_rewritten_stops_reveals(house: House) -> None:
 
 async def test_a_record_that_is_gone_stops_reveals(house: House) -> None:
     async with house.ledger() as (ledger, _):
-        async with house.ledger() as (other, _):
-            await house.reveal(other)
+        async with house.ledger() as (other, _), house.ledger() as (third, _):
+            for gone in (other, third):
+                await house.reveal(gone)
         await house.reveal(ledger)
-    shutil.rmtree(house.settings.folder / "w1")
+    for name in ("w1", "w2"):
+        shutil.rmtree(house.settings.folder / name)
     async with house.ledger() as (ledger, store):
-        assert (await store.state()).halted == "the record of w1 is gone"
+        halted = (await store.state()).halted
+        assert halted == "the record of w1 is gone; the record of w2 is gone"
         await ledger.accept_state("moved to the archive")
     async with house.ledger() as (_, store):
         assert (await store.state()).halted is None

@@ -194,7 +194,7 @@ def _heads(lane: Lane, shape: Shape, tweaks: Tweaks) -> tuple[int | Ints, int | 
         return head >> 64, head & (2**64 - 1)
     state = np.frombuffer(shape.prefix.to_bytes(BLOCK), np.uint8)
     count, length = tweaks.shape
-    if length == 8 and not shape.leading:  # the usual case: the tweak is the first word
+    if length == 8:  # the usual case: beside a half this narrow it is the first word of one block
         words = np.ascontiguousarray(tweaks).view(np.uint64)[:, 0] ^ state.view(np.uint64)[0]
         return words.view(_BIG).astype(np.uint64), shape.prefix & (2**64 - 1)
     for at in range(0, shape.leading + BLOCK, BLOCK):
