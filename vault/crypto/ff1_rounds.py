@@ -59,13 +59,11 @@ class Shape:
     """
 
     radix: int
-    length: int
     u: int
-    v: int
     low: int
     """radix**u, the modulus of the even rounds."""
     high: int
-    """radix**v, the modulus of the odd rounds."""
+    """radix**v, the modulus of the odd rounds; v is the rest of the length."""
     b: int
     d: int
     p: bytes
@@ -95,9 +93,7 @@ class Shape:
         numbers = [number << 8 * b for number in range(ROUNDS)]
         return cls(
             radix=radix,
-            length=length,
             u=u,
-            v=v,
             low=high if u == v else high // radix,
             high=high,
             b=b,
