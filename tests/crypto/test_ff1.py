@@ -179,6 +179,14 @@ def test_refuses_other_lengths(length: object) -> None:
         FF1(NIST_KEY, 10).encrypt_int(1, length)  # type: ignore[arg-type]
 
 
+def test_the_longest_string_is_still_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vault.crypto.ff1.MAX_LENGTH", 20)  # the real one would take all memory
+    ff1 = FF1(NIST_KEY, 10)
+    assert ff1.decrypt(ff1.encrypt([7] * 20)) == [7] * 20
+    with pytest.raises(ValueError, match="2 to"):
+        ff1.encrypt([7] * 21)
+
+
 def test_no_tweak_is_the_empty_one() -> None:
     ff1, row, xs = FF1(NIST_KEY, 10), [1, 2, 3, 4, 5, 6, 7, 8], np.arange(3, dtype=np.uint64)
     for call in (ff1.encrypt, ff1.decrypt):
