@@ -29,6 +29,7 @@ T = TypeVar("T")
 FIRST_WAIT_SECONDS = 0.05
 LONGEST_WAIT_SECONDS = 2.0
 SHORTEST_TRY_SECONDS = 1.0
+SHORTEST_SECONDS = 1e-6
 QUOTA = 500.0
 RETRY_COSTS = 5.0
 RETRY_AFTER_SILENCE_COSTS = 10.0
@@ -79,9 +80,7 @@ class Attempts:
             circuit, price = yield from self._place(call, failed, last, deadline)
             paid += price
             left = deadline - self.clock()
-            if left <= 0:
-                raise last or _never_sent(call, "the deadline has passed")
-            got = yield Send(circuit.endpoint, self._share(left, failed))
+            got = yield Send(circuit.endpoint, self._share(max(left, SHORTEST_SECONDS), failed))
             try:
                 result = _result(call, got)
             except JetonError as error:
@@ -113,6 +112,8 @@ class Attempts:
         paid = 0.0
         while True:
             now = self.clock()
+            if now >= deadline:
+                raise last or _never_sent(call, "the deadline has passed")
             with self._lock:
                 usable = [one for one in self._circuits if one.wait(now) <= 0]
                 if usable:
@@ -120,11 +121,12 @@ class Attempts:
                     chosen.taken(now)
                     return chosen, paid
                 wait = min(one.wait(now) for one in self._circuits)
+            wait *= 1 + self.chance() / 4
             if now + wait >= deadline or not self._pay(RETRY_COSTS):
                 why = "every address failed lately and is left alone for now"
                 raise last or _never_sent(call, why, wait)
             paid += RETRY_COSTS
-            yield Wait(wait * (1 + self.chance() / 4))
+            yield Wait(wait)
 
     def _remember(self, circuit: Circuit, failure: JetonError | None, paid: float) -> None:
         """How the address did, and what a success gives back to the quota."""

@@ -7,6 +7,7 @@ clients behind one face.
 """
 
 import asyncio
+import http.client
 import inspect
 import json
 import socket
@@ -86,6 +87,30 @@ def in_turn(*responds: Respond) -> Respond:
     return respond
 
 
+def behind(port: int, *meddling: Respond | None) -> Respond:
+    """Ask the service on that port, and pass its answer on; or, in turn, do that instead."""
+    left = list(meddling)
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        raw = handler.raw  # type: ignore[attr-defined]
+        connection.request(handler.command, handler.path, raw, dict(handler.headers))
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        if left and (instead := left.pop(0)) is not None:
+            instead(handler)
+            return
+        handler.send_response(answer.status)
+        for name, value in answer.getheaders():
+            if name.lower() not in ("connection", "transfer-encoding"):
+                handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(content)
+
+    return respond
+
+
 def hang_up(handler: BaseHTTPRequestHandler) -> None:
     handler.close_connection = True
     handler.connection.shutdown(socket.SHUT_RDWR)
@@ -117,11 +142,13 @@ def serving(respond: Respond) -> Iterator[Stub]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        raw = b""
         sent: Any = None
 
         def do_POST(self) -> None:
             size = int(self.headers.get("Content-Length", 0))
-            self.sent = json.loads(self.rfile.read(size)) if size else None
+            self.raw = self.rfile.read(size)
+            self.sent = json.loads(self.raw) if size else None
             stub.requests.append((self.path, dict(self.headers), self.sent))
             stub.connections.add(self.client_address)
             respond(self)
