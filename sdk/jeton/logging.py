@@ -16,11 +16,11 @@ from jeton.shapes import GAP, NIR_GROUPS, Band, is_nir
 
 _NIR = re.compile(rf"(?<![0-9]){GAP.join(NIR_GROUPS)}(?![0-9])")
 """15 characters, as one word or in the groups that people print."""
-_NUMBERS: Final = frozenset(
-    ("created", "levelno", "lineno", "msecs", "process", "relativeCreated", "thread")
-)
+_NUMBERS = "created levelno lineno msecs process relativeCreated thread".split()
 """Of every record: a thread's identity may have fifteen digits."""
-_BY_NAME = frozenset(("msg", "args", "exc_info", "exc_text"))
+_PLACES = "name levelname pathname filename module funcName processName".split()
+"""Of the program, not of its data."""
+_LEFT_ALONE: Final = frozenset((*_NUMBERS, *_PLACES, "msg", "args", "exc_info", "exc_text"))
 DEEPEST = 8
 
 
@@ -52,7 +52,7 @@ class Scrub(logging.Filter):
         self._message(record)
         self._exception(record)
         for name, value in list(vars(record).items()):
-            if name not in _NUMBERS and name not in _BY_NAME:
+            if name not in _LEFT_ALONE:
                 vars(record)[name] = self._clean(value)
         return True
 

@@ -9,6 +9,7 @@ that imitates it, so nothing that could differ from it.
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -134,9 +135,11 @@ def _process(
         for name, grants in (clients or {}).items()
     ]
     command = [sys.executable, "-c", _BOOTSTRAP, str(folder), json.dumps(additions)]
+    # Variables that configure a service would lead this one to another's store.
+    environment = {key: text for key, text in os.environ.items() if not key.startswith("JETON_")}
     with log.open("wb") as errors:
         pipe = subprocess.PIPE
-        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors)
+        process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=errors, env=environment)
     try:
         yield process
     finally:

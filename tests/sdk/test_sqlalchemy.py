@@ -330,6 +330,15 @@ def test_an_unbound_engine_stores_nothing(client: Watched) -> None:
     assert NIRS[0] not in str(caught.value)
 
 
+def test_an_engine_with_options_of_its_own_is_bound_too(engine: Engine) -> None:
+    derived = engine.execution_options(a=1).execution_options(b=2)
+    with Session(derived) as session:
+        session.add(Person(nir=NIRS[0]))
+        session.commit()
+        found = session.scalars(select(Person).where(Person.nir == NIRS[0])).one()
+        assert type(found.nir) is Token
+
+
 def test_what_cannot_be_tokenised_is_refused(engine: Engine, client: Watched) -> None:
     fill(engine)
     with Session(engine) as session:

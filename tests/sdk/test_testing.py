@@ -92,6 +92,15 @@ def test_a_start_that_fails_says_why(tmp_path: Path) -> None:
         pass
 
 
+def test_the_environment_does_not_lead_it_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JETON__STORE__URL", "redis://127.0.0.1:1")
+    monkeypatch.setenv("JETON_CONFIG", str(tmp_path / "another.toml"))
+    with testing.serve() as service:
+        assert service.client("intake").tokenise("fr-nir", NIR) != NIR
+
+
 def test_the_service_ends_with_those_who_were_killed(tmp_path: Path) -> None:
     program = (
         "import jeton.testing, time, pathlib\n"

@@ -40,7 +40,9 @@ def bind(engine: Any, client: Client) -> None:
 def client_of(engine: Any) -> Client | None:
     """That of an engine or a connection, which may have been derived by options."""
     plain = engine.engine
-    return _CLIENTS.get(getattr(plain, "_proxied", plain))
+    while (behind := getattr(plain, "_proxied", None)) is not None:
+        plain = behind
+    return _CLIENTS.get(plain)
 
 
 def tokens(client: Client, given: Sequence[tuple[TokenisedString, str | None, str]]) -> list[Token]:

@@ -58,10 +58,10 @@ where tokens are read."""
 class TokenisedString(TypeDecorator[Any]):
     """A string column that holds tokens of one transformation, and nothing else.
 
-    `context` binds all of its tokens to one text; `context_from` names the attribute or column
-    of the same row that binds each, as it stands in the database: where that is tokenised too,
-    the token. Rows are compared for equality alone, and not at all where `context_from` is
-    given, since the row of a filter is not known: pass a `Token` there.
+    `context` binds all of its tokens to one text; `context_from` names the attribute of the same
+    row, whose column has the same name, that binds each, as it stands in the database: where
+    that is tokenised too, the token. Rows are compared for equality alone, and not at all where
+    `context_from` is given, since the row of a filter is not known: pass a `Token` there.
 
     What is bound to a column that changes has to be given anew with it: its token would not
     open any more.
