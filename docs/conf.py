@@ -6,7 +6,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
-from tables import write_tables  # noqa: E402 - after the path is set
+from sdk_reference import write_reference  # noqa: E402 - after the path is set
+from tables import write_tables  # noqa: E402
 
 project = "Jeton"
 author = "The Jeton maintainers"
@@ -23,3 +24,4 @@ exclude_patterns = ["_build"]
 nitpicky = True
 
 write_tables(HERE / "_build" / "tables")
+write_reference(HERE / "_build" / "tables" / "sdk_reference.md")
