@@ -167,7 +167,8 @@ def test_postgresql_holds_tokens_too(jeton_service: Service, tmp_path: Path) -> 
 @contextmanager
 def postgresql(folder: Path) -> Iterator[str]:
     """A database server of the test's own, on a Unix socket."""
-    if shutil.which("initdb") is None or shutil.which("postgres") is None:
+    initdb, postgres = program("initdb"), program("postgres")
+    if initdb is None or postgres is None:
         if os.environ.get("JETON_REQUIRE_COMPONENTS") == "1":
             pytest.fail("the programs initdb and postgres are missing")
         pytest.skip("the programs initdb and postgres are missing")
@@ -177,10 +178,10 @@ def postgresql(folder: Path) -> Iterator[str]:
     log = (folder / "postgres.log").open("wb")
     server = None
     try:
-        init = ["initdb", "-D", str(data / "data"), "-A", "trust", "-U", "app", "--no-sync"]
+        init = [initdb, "-D", str(data / "data"), "-A", "trust", "-U", "app", "--no-sync"]
         subprocess.run(init, check=True, stdout=log, stderr=log, cwd="/", **who)
         options = ["-c", "listen_addresses=", "-k", str(data), "-c", "fsync=off"]
-        command = ["postgres", "-D", str(data / "data"), *options]
+        command = [postgres, "-D", str(data / "data"), *options]
         server = subprocess.Popen(command, stdout=log, stderr=log, cwd="/", **who)
         await_socket(data / ".s.PGSQL.5432", server)
         yield f"postgresql+psycopg://app@/postgres?host={data}"
@@ -190,6 +191,12 @@ def postgresql(folder: Path) -> Iterator[str]:
             server.wait(30)
         log.close()
         shutil.rmtree(data, ignore_errors=True)
+
+
+def program(name: str) -> str | None:
+    """Debian keeps those of each version of the server in a folder of its own."""
+    folders = (str(folder) for folder in Path("/usr/lib/postgresql").glob("*/bin"))
+    return shutil.which(name) or shutil.which(name, path=os.pathsep.join(folders))
 
 
 def await_socket(path: Path, server: "subprocess.Popen[bytes]") -> None:
