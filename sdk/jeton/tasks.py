@@ -64,7 +64,7 @@ class AsyncCoalescing:
                 return await self._alone(question, single, deadline)
             finally:
                 self._landed(key)
-        if isinstance(outcome, JetonError):
+        if isinstance(outcome, Exception):
             raise outcome
         return cast("T", outcome)
 
@@ -138,6 +138,8 @@ class AsyncCoalescing:
             got = outcomes(items)
         except JetonError as error:
             got = refused(error, len(group.futures))
+        except Exception as error:  # noqa: BLE001 # of the header hook: it is the callers' own
+            got = [error] * len(group.futures)
         finally:
             self._deliver(group, got)
             self._landed(group.key)

@@ -147,8 +147,10 @@ class Coalescing:
             if self._open.get(group.key) is group:
                 del self._open[group.key]
             group.callers = [one for one in group.callers if not one.gone]
+        call = together(question, [one.single for one in group.callers])
+        with self._lock:
             self._flying[group.key] = self._flying.get(group.key, 0) + 1
-        group.call = together(question, [one.single for one in group.callers])
+            group.call = call
 
     def _landed(self, key: Hashable) -> None:
         with self._lock:

@@ -111,7 +111,7 @@ class _Connection:
         self.ended = False
         self._patience = 0.0
         self._deadline = min(deadline, time.monotonic() + CONNECT_SECONDS)
-        self._socket = _dial(endpoint, self._left())
+        self._socket = _dial(endpoint, self._left)
         if endpoint.scheme == "https":
             assert tls is not None
             try:
@@ -189,15 +189,29 @@ class _Timed(io.RawIOBase):
         super().close()
 
 
-def _dial(endpoint: Endpoint, seconds: float) -> socket.socket:
-    if not endpoint.socket:
-        dialled = socket.create_connection((endpoint.host, endpoint.port), seconds)
-        dialled.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return dialled
-    dialled = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+def _dial(endpoint: Endpoint, left: Callable[[], float]) -> socket.socket:
+    """A connection to the first address of the name that takes one, within what is left."""
+    if endpoint.socket:
+        return _connected(socket.AF_UNIX, endpoint.socket, left())
+    last: OSError = OSError("the name has no address")
+    for family, _, _, _, address in socket.getaddrinfo(
+        endpoint.host, endpoint.port, type=socket.SOCK_STREAM
+    ):
+        try:
+            dialled = _connected(family, address, left())
+        except OSError as error:
+            last = error
+        else:
+            dialled.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return dialled
+    raise last
+
+
+def _connected(family: int, address: Any, seconds: float) -> socket.socket:
+    dialled = socket.socket(family, socket.SOCK_STREAM)
     try:
         dialled.settimeout(seconds)
-        dialled.connect(endpoint.socket)
+        dialled.connect(address)
     except BaseException:
         dialled.close()
         raise

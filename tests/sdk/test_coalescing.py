@@ -276,3 +276,27 @@ def test_plain_and_hidden_values_do_not_share() -> None:
     keys = {single.key(Question(operation, "a")) for operation in (DETOKENISE, REVEAL)}  # type: ignore[arg-type]
     assert len(keys) == 2
     assert None not in keys
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_the_header_hook_raises_is_raised_to_each(kind: str) -> None:
+    quiet = [True]
+
+    def headers() -> dict[str, str]:
+        if quiet[0]:
+            return {}
+        raise LookupError
+
+    def then_raise(client: Any, value: str) -> Any:
+        quiet[0] = False
+        return client.tokenise("fr-nir", value)
+
+    held = Held(echo_batches)
+    with serving(held) as stub:
+        if kind == "asyncio":
+            got = ask_at_once(kind, held, stub, [then_raise] * 3, headers=headers)
+            assert [type(one) for one in got] == [LookupError] * 3
+        else:
+            with pytest.raises(LookupError):
+                ask_at_once(kind, held, stub, [then_raise] * 3, headers=headers)
+    assert len(stub.requests) == 1
