@@ -25,10 +25,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
 
 
-def facts(*ports: int, lag: int = 0, state: str = "online") -> dict[str, str]:
+def facts(*ports: int, lag: int = 0, state: str = "online", offset: int = 7) -> dict[str, str]:
     told = {"role": "master", "connected_slaves": str(len(ports)), "slave_repl": "x"}
     for number, port in enumerate(ports):
-        told[f"slave{number}"] = f"ip=10.0.0.1,port={port},state={state},offset=7,lag={lag}"
+        told[f"slave{number}"] = f"ip=10.0.0.1,port={port},state={state},offset={offset},lag={lag}"
     return told
 
 
@@ -51,6 +51,16 @@ def test_one_that_is_new_is_waited_for_as_soon_as_it_is_seen(clock: Clock) -> No
     assert fence.there == 0
     assert fence.look(facts(1)) == fence.there == 1
     assert fence.look(facts(1, 2)) == fence.there == 2
+    assert fence.trouble(facts(1, 2), held=1) == LAGS
+
+
+def test_one_that_loads_what_it_was_sent_is_not_waited_for(clock: Clock) -> None:
+    fence = clock.fence(1)
+    assert fence.trouble(facts(1), held=1) == ""
+    joining = facts(1, 2)
+    joining["slave1"] = joining["slave1"].replace("offset=7", "offset=0")
+    assert fence.look(joining) == 1
+    assert fence.trouble(joining, held=1) == ""
     assert fence.trouble(facts(1, 2), held=1) == LAGS
 
 
@@ -93,7 +103,7 @@ def test_one_that_comes_back_in_time_is_not_missed(clock: Clock) -> None:
     assert fence.trouble(facts(1, 2), held=2) == ""
 
 
-@pytest.mark.parametrize("silent", [{"lag": SILENT + 1}, {"state": "wait_bgsave"}])
+@pytest.mark.parametrize("silent", [{"lag": SILENT + 1}, {"state": "wait_bgsave"}, {"offset": 0}])
 def test_one_that_is_silent_is_missed_too(clock: Clock, silent: dict[str, object]) -> None:
     fence = clock.fence(1)
     assert fence.trouble(facts(1), held=1) == ""

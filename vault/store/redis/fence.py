@@ -35,8 +35,12 @@ UNHEARD = (
     " the primary"
 )
 
-_REPLICA = re.compile(r"ip=([^,]*),port=(\d+),state=online,.*lag=(-?\d+)")
-"""The lag may be -1: Redis counts it from a clock that it reads less often."""
+_REPLICA = re.compile(
+    r"ip=([^,]*),port=(\d+),state=online,(?:.*,)?offset=[1-9]\d*,(?:.*,)?lag=(-?\d+)"
+)
+"""One that has said how far it is: before that it may be loading for minutes what it was sent, and
+who loads is not promoted. The lag may be -1: Redis counts it from a clock that it reads less
+often."""
 
 
 @dataclass(slots=True)
