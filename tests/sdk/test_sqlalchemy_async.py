@@ -1,10 +1,12 @@
 """The same columns under asyncio: an AsyncEngine, an AsyncSession and an AsyncClient."""
 
+import asyncio
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 import jeton
 from jeton.results import Sensitive, Token
@@ -33,4 +35,20 @@ async def test_an_async_session_writes_filters_and_reveals(tmp_path: Path) -> No
                     people = (await session.scalars(select(Person).order_by(Person.id))).all()
                     assert [one.nir for one in people] == [Sensitive(nir) for nir in NIRS]
                     assert people[0].born == Sensitive("1984-05-12")
+                assert await kinds(engine, 20) == {0: Token, 1: Sensitive}
     await engine.dispose()
+
+
+async def kinds(engine: AsyncEngine, count: int) -> dict[int, type]:
+    """What sessions at the same time read, of which every other one reveals."""
+    seen: dict[int, type] = {}
+
+    async def read(number: int) -> None:
+        async with AsyncSession(engine) as session:
+            with revealing(session, purpose="audit") if number % 2 else nullcontext():
+                people = await session.scalars(select(Person))
+                for person in people:
+                    assert seen.setdefault(number % 2, type(person.nir)) is type(person.nir)
+
+    await asyncio.gather(*map(read, range(count)))
+    return seen
