@@ -13,8 +13,9 @@ from tests.engine.test_transformation import CASES
 from tests.support.values import nir_forms, nir_key, ordinary_nirs, special_nirs
 from vault.config import Transformation as Configured
 from vault.crypto.keyset import Keyset, new_keyset
+from vault.engine.seals import NO_TOKEN
 from vault.engine.transformation import Transformation
-from vault.engine.vaulted import NO_TOKEN, Request, Vaulted
+from vault.engine.vaulted import Request, Vaulted
 from vault.store.sqlite_tokens import SqliteTokens
 from vault.store.tokens import Entry
 

@@ -8,7 +8,6 @@ same words as one of another context.
 """
 
 import asyncio
-import contextlib
 import hashlib
 import hmac
 import os
@@ -16,14 +15,12 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-
 from vault.crypto.keyset import Keyset
 from vault.crypto.secret import KeyAccess
 from vault.engine.context import Contexts, context_at, tweak
 from vault.engine.outcome import Outcome
-from vault.engine.sealed import Header, pack, unpack
+from vault.engine.sealed import Header
+from vault.engine.seals import NONCE_BYTES, Seals, framed
 from vault.errors import (
     ContextRequired,
     DomainExhausted,
@@ -43,11 +40,9 @@ PIECE = 1_000
 BREATH = 100
 """Items after which the event loop gets a turn: some milliseconds."""
 INDEX_BYTES = 16
-NONCE_BYTES = 12
 SPARE_BYTES = 8
 """More than a token's rank takes: a remainder of so many is even, to 2^-64."""
 
-NO_TOKEN = "no value has this token under this context"  # noqa: S105 - words for an error
 NEEDS_CONTEXT = "this transformation binds tokens to a context: send one"
 FULL_UP = (
     "as many tokens are taken, erased ones too, as max_fill allows: raise it, or use a longer"
@@ -98,18 +93,14 @@ class Vaulted:
         self.convergent = convergent
         self._context_required = context_required
         self._max_fill = max_fill
-        self._keyset = keyset
-        self._tenant = tenant
-        self._bound = _framed(tenant.encode(), key_id.encode())
+        self._seals = Seals(keyset, tenant, key_id)
         key = keyset.derive_root("index").reveal(KeyAccess())
-        self._index = hmac.new(key, self._bound, hashlib.sha256)
-        self._ciphers: dict[int, AESGCM] = {}
-        self._unknown = AESGCM(os.urandom(32))
+        self._index = hmac.new(key, self._seals.bound, hashlib.sha256)
 
     @property
     def version(self) -> int:
         """Of the key that values are sealed under now."""
-        return self._keyset.primary.version
+        return self._seals.version
 
     def space(self, kind: int) -> str:
         """Where the tokens of a kind are kept."""
@@ -216,7 +207,7 @@ class Vaulted:
                         await asyncio.sleep(0)
                     try:
                         context = tweak(self._context(contexts, at))
-                        canonical = self._open(kind, token_bytes, entry, context)
+                        canonical = self._seals.open(kind, token_bytes, entry, context)
                         outcome.put(at, self._written(canonical, form))
                     except ItemError as error:
                         outcome.fail(at, error)
@@ -224,7 +215,7 @@ class Vaulted:
     def index(self, canonical: str, context: str | None) -> bytes:
         """What the store finds a convergent token of a value by."""
         mac = self._index.copy()
-        mac.update(_framed(b"value", canonical.encode()))
+        mac.update(framed(b"value", canonical.encode()))
         if context is not None:
             mac.update(context.encode())
             mac.update(b"\1")
@@ -236,20 +227,20 @@ class Vaulted:
         Raises NotAToken where the entry does not open: damaged, moved, or its key is gone.
         """
         header = Header.read(entry.sealed)
-        version = self._keyset.primary.version
+        version = self._seals.version
         if header.version == version:
             return None
-        canonical = self._open(kind, entry.token, entry, header.context)
-        packed, nibbles = pack(canonical)
-        fresh = Header.written(version, nibbles, header.created, header.context)
+        canonical = self._seals.open(kind, entry.token, entry, header.context)
         nonce = os.urandom(NONCE_BYTES)
-        return self._seal(kind, entry.token, version, fresh, packed, nonce)
+        return self._seals.seal(
+            kind, entry.token, version, canonical, header.created, header.context, nonce
+        )
 
     def canonical(self, kind: int, entry: Entry) -> str | None:
         """The value of an entry, whatever its context; None where it does not open: damaged,
         moved, or its key is gone."""
         try:
-            return self._open(kind, entry.token, entry, Header.read(entry.sealed).context)
+            return self._seals.open(kind, entry.token, entry, Header.read(entry.sealed).context)
         except NotAToken:
             return None
 
@@ -288,13 +279,13 @@ class Vaulted:
     def _fresh(self, request: Request, at: int) -> bytes:
         mac = self._index.copy()
         who = (request.principal.encode(), request.request_id.encode(), request.fingerprint)
-        mac.update(_framed(b"request", *who, str(at).encode()))
+        mac.update(framed(b"request", *who, str(at).encode()))
         return mac.digest()[:INDEX_BYTES]
 
     async def _create(
         self, store: TokenStore, kind: int, wanted: list[_Wanted], outcome: Outcome
     ) -> None:
-        most, version = self._most(kind), self._primary()
+        most, version = self._most(kind), self._seals.usable_version()
         for _ in range(DRAWS):
             entries = await self._entries(kind, wanted, version)
             taken = await store.create(self.space(kind), entries, most, version)
@@ -331,9 +322,9 @@ class Vaulted:
             nonce = chance[at + size : at + size + NONCE_BYTES]
             drawn = int.from_bytes(chance[at : at + size]) % parts
             token = (drawn * PARTITIONS + partition_of(one.index)).to_bytes(width)
-            packed, nibbles = pack(one.canonical)
-            header = Header.written(version, nibbles, created, one.context)
-            sealed = self._seal(kind, token, version, header, packed, nonce)
+            sealed = self._seals.seal(
+                kind, token, version, one.canonical, created, one.context, nonce
+            )
             entries.append(Entry(token, one.index, sealed))
         return entries
 
@@ -348,49 +339,6 @@ class Vaulted:
         """Bytes of each token of a kind."""
         return max(2, ((self.format.domain(kind).room - 1).bit_length() + 7) // 8)
 
-    def _primary(self) -> int:
-        primary = self._keyset.primary
-        if not primary.usable:
-            raise Refusal("keys_unavailable", "the key version to tokenise with is not usable")
-        return primary.version
-
-    def _cipher(self, version: int) -> AESGCM:
-        """Raises KeyError for a version that is not usable."""
-        cipher = self._ciphers.get(version)
-        if cipher is None:
-            known = {one.version for one in self._keyset.versions if one.usable}
-            if version not in known:
-                raise KeyError(version)
-            key = self._keyset.derive(version, self._tenant, f"vaulted:{self.key_id}")
-            cipher = self._ciphers[version] = AESGCM(key.reveal(KeyAccess()))
-        return cipher
-
-    def _seal(
-        self, kind: int, token: bytes, version: int, header: bytes, packed: bytes, nonce: bytes
-    ) -> bytes:
-        bound = self._bind(kind, token, header)
-        return header + nonce + self._cipher(version).encrypt(nonce, packed, bound)
-
-    def _open(self, kind: int, token: bytes, entry: Entry | None, context: bytes) -> str:
-        """Raises NotAToken, always in the same words and after the same work: where there is
-        no entry, one of random bytes is tried under a random key."""
-        cipher = self._unknown
-        sealed = _DECOY if entry is None else entry.sealed
-        version, nibbles = Header.first(sealed)
-        if entry is not None:
-            with contextlib.suppress(KeyError):
-                cipher = self._cipher(version)
-        bound = self._bind(kind, token, Header.under(context, sealed))
-        body = sealed[Header.SIZE :]
-        try:
-            packed = cipher.decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], bound)
-        except (InvalidTag, ValueError):  # ValueError: too short for a nonce
-            raise NotAToken(NO_TOKEN) from None
-        return unpack(packed, nibbles=nibbles)
-
-    def _bind(self, kind: int, token: bytes, header: bytes) -> bytes:
-        return self._bound + kind.to_bytes(4) + token + header
-
     def _written(self, canonical: str, form: object) -> str:
         try:
             place = self.format.read_value(canonical)
@@ -398,10 +346,6 @@ class Vaulted:
             words = "the value behind this token is none of the format any more"
             raise NotAToken(words) from None
         return self.format.write_value(place._replace(form=form))
-
-
-_DECOY = Header(0, False, 0, bytes(8)).write() + os.urandom(NONCE_BYTES + 8 + 16)
-"""Sealed bytes as those of a NIR, which open under no key."""
 
 
 def _pieces(count: int) -> Iterator[range]:
@@ -413,7 +357,3 @@ def _pieces(count: int) -> Iterator[range]:
 def _fail(outcome: Outcome, one: _Wanted) -> None:
     for at, _ in one.places:
         outcome.fail(at, DomainExhausted(FULL_UP))
-
-
-def _framed(*parts: bytes) -> bytes:
-    return b"".join(len(part).to_bytes(4) + part for part in parts)
