@@ -27,11 +27,13 @@ import jeton
 from benchmarks.http import CLIENTS, LOAD_CORE, add_clients, free_port, initialised, server
 from benchmarks.population import nirs
 
-CALLERS, THREADS, EACH, SEQUENTIAL = 1_000, 32, 40, 300
+CALLERS, THREADS, EACH, TURNS = 1_000, 32, 40, 1_500
 NIRS = list(nirs(CALLERS, seed=3))
 PATH = "/v1/tokenise/fr-nir"
 Job = Callable[[], float]
 """Runs once, and gives seconds a call."""
+Latencies = tuple[list[float], list[float]]
+"""Of the client and of its transport, one call after the other in turn."""
 
 
 def timed(calls: int, work: Callable[[], object]) -> float:
@@ -67,20 +69,25 @@ class Loop:
 
         return timed(CALLERS, lambda: self.run(work()))
 
-    def sequential(self) -> float:
-        async def work() -> None:
-            for nir in NIRS[:SEQUENTIAL]:
+    def sequential(self) -> Latencies:
+        async def raw(nir: str) -> None:
+            async with self._bare.post(PATH, json={"value": nir}) as answer:
+                assert (await answer.json())["token"]
+
+        async def work() -> Latencies:
+            ours, bare = [], []
+            for turn in range(TURNS):
+                nir = NIRS[turn % CALLERS]
+                start = time.perf_counter()
                 await self._together.tokenise("fr-nir", nir)
+                between = time.perf_counter()
+                await raw(nir)
+                bare.append(time.perf_counter() - between)
+                ours.append(between - start)
+            return ours, bare
 
-        return timed(SEQUENTIAL, lambda: self.run(work()))
-
-    def raw(self) -> float:
-        async def work() -> None:
-            for nir in NIRS[:SEQUENTIAL]:
-                async with self._bare.post(PATH, json={"value": nir}) as answer:
-                    assert (await answer.json())["token"]
-
-        return timed(SEQUENTIAL, lambda: self.run(work()))
+        found: Latencies = self.run(work())
+        return found
 
     def close(self) -> None:
         for one in (self._together, self._apart, self._bare):
@@ -116,53 +123,57 @@ class Threads:
 
         return timed(THREADS * EACH, all_of_them)
 
-    def sequential(self) -> float:
-        return timed(
-            SEQUENTIAL, lambda: [self._together.tokenise("fr-nir", n) for n in NIRS[:SEQUENTIAL]]
-        )
-
-    def raw(self) -> float:
-        def one(nir: str) -> str:
+    def sequential(self) -> Latencies:
+        def raw(nir: str) -> None:
             self._bare.request("POST", PATH, json.dumps({"value": nir}), self._headers)
-            token: str = json.loads(self._bare.getresponse().read())["token"]
-            return token
+            assert json.loads(self._bare.getresponse().read())["token"]
 
-        return timed(SEQUENTIAL, lambda: [one(nir) for nir in NIRS[:SEQUENTIAL]])
+        ours, bare = [], []
+        for turn in range(TURNS):
+            nir = NIRS[turn % CALLERS]
+            ours.append(timed(1, lambda nir=nir: self._together.tokenise("fr-nir", nir)))  # type: ignore[misc]
+            bare.append(timed(1, lambda nir=nir: raw(nir)))  # type: ignore[misc]
+        return ours, bare
 
     def close(self) -> None:
         for one in (self._together, self._apart, self._bare):
             one.close()
 
 
-def report(name: str, ours: Job, other: Job, rounds: int, *, rate: bool) -> None:
-    """Interleave two jobs; a rate is better where it is greater, a latency where it is less."""
-    ours(), other()  # connections and caches
-    pairs = [(ours(), other()) for _ in range(rounds)]
+def rates(name: str, together: Job, apart: Job, rounds: int) -> None:
+    """Both in turn; the ratio is that of each pair."""
+    together(), apart()  # connections and caches
+    pairs = [(together(), apart()) for _ in range(rounds)]
     one, two = (statistics.median(column) for column in zip(*pairs, strict=True))
-    ratios = [b / a if rate else a / b for a, b in pairs]
-    shown = [f"{1 / one:,.0f}/s", f"{1 / two:,.0f}/s"] if rate else []
-    shown = shown or [f"{one * 1e6:,.0f} us", f"{two * 1e6:,.0f} us"]
+    ratios = [b / a for a, b in pairs]
     spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-    print(f"{name:52}{shown[0]:>12}{shown[1]:>12}{spread:>22}", flush=True)
+    print(f"{name:44}{1 / one:>12,.0f}/s{1 / two:>12,.0f}/s{spread:>24}", flush=True)
+
+
+def latencies(name: str, found: Latencies) -> None:
+    """Medians, and their ratio."""
+    ours, bare = (statistics.median(times) * 1e6 for times in found)
+    print(f"{name:44}{ours:>11,.0f} us{bare:>11,.0f} us{ours / bare:>24.2f}", flush=True)
 
 
 def measure(url: str, credential: str, rounds: int) -> None:
     loop, threads = Loop(url, credential), Threads(url, credential)
-    print(f"{'':52}{'coalescing':>12}{'without':>12}{'ratio':>22}")
-    for name, jobs in (
-        ("1,000 concurrent `await tokenise`", loop),
-        ("32 threads, single calls", threads),
-    ):
-        together = lambda jobs=jobs: jobs.concurrent(coalesce=True)  # noqa: E731
-        apart = lambda jobs=jobs: jobs.concurrent(coalesce=False)  # noqa: E731
-        report(name, together, apart, rounds, rate=True)
-    print(f"{'':52}{'client':>12}{'transport':>12}{'ratio':>22}")
-    report(
-        "sequential `await tokenise`, and aiohttp", loop.sequential, loop.raw, rounds, rate=False
+    print(f"{'':44}{'coalescing':>14}{'without':>14}{'ratio':>24}")
+    rates(
+        "1,000 concurrent `await tokenise`",
+        lambda: loop.concurrent(coalesce=True),
+        lambda: loop.concurrent(coalesce=False),
+        rounds,
     )
-    report(
-        "sequential tokenise, and http.client", threads.sequential, threads.raw, rounds, rate=False
+    rates(
+        "32 threads, single calls",
+        lambda: threads.concurrent(coalesce=True),
+        lambda: threads.concurrent(coalesce=False),
+        rounds,
     )
+    print(f"{'':44}{'client':>14}{'transport':>14}{'ratio':>24}")
+    latencies("sequential `await tokenise`, and aiohttp", loop.sequential())
+    latencies("sequential tokenise, and http.client", threads.sequential())
     loop.close()
     threads.close()
 

@@ -181,6 +181,8 @@ class AsyncClient(AsyncMethods):
                     await asyncio.sleep(step.seconds)
                     got = None
                     continue
+                if self._closed:
+                    raise call.unexpected("the client was closed while the call was on its way")
                 if bearer := self._settings.credential.header():
                     headers["Authorization"] = bearer
                 got = await running.transport.exchange(call, step, headers)

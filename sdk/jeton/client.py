@@ -182,6 +182,8 @@ class Client(Methods):
                     time.sleep(step.seconds)
                     got = None
                     continue
+                if self._closed:
+                    raise call.unexpected("the client was closed while the call was on its way")
                 if bearer := self._settings.credential.header():
                     headers["Authorization"] = bearer
                 got = running.transport.exchange(call, step, headers)

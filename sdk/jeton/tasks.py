@@ -1,13 +1,14 @@
-"""Coalescing for asyncio: a batch departs with the next turn of the loop, or is waited for.
+"""Coalescing for asyncio: whoever finds a call like theirs in flight joins the next batch.
 
 A batch is sent by a task of its own, so that no caller that is cancelled harms another; where
 all are, the task is cancelled too. None outlives `close()`.
 """
 
 import asyncio
+import contextvars
 from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass, field
-from typing import Any, Final, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from jeton.coalescing import (
     ALONE,
@@ -24,9 +25,6 @@ from jeton.protocol import Call, Question
 
 T = TypeVar("T")
 
-_FIRST: Final = object()
-"""In place of an outcome: nobody joined; the caller sends its call itself, as one in flight."""
-
 
 @dataclass(slots=True, eq=False)
 class _Group:
@@ -38,6 +36,8 @@ class _Group:
     singles: list[Single] = field(default_factory=list, repr=False)
     futures: list[asyncio.Future[Outcome]] = field(default_factory=list, repr=False)
     departure: asyncio.Handle | None = None
+    context: contextvars.Context = field(default_factory=contextvars.copy_context)
+    """That of the first caller: whoever comes back and sends the batch on its way is another."""
     task: asyncio.Task[None] | None = None
 
 
@@ -54,16 +54,20 @@ class AsyncCoalescing:
     async def ask(self, question: Question[T], single: Single, deadline: float) -> T:
         """The result of one call, which may travel with others; raises as it would alone."""
         key = single.key(question)
-        outcome: Outcome = ALONE
-        if key is not None:
-            outcome = await self._travel(key, question, single, deadline)
-        if outcome is ALONE:
+        if key is None:
             return await self._alone(question, single, deadline)
-        if outcome is _FIRST:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:  # another loop, perhaps in another process
+            self._renew(loop)
+        if key not in self._open and key not in self._flying:
+            self._flying[key] = 1
             try:
                 return await self._alone(question, single, deadline)
             finally:
                 self._landed(key)
+        outcome = await self._travel(key, question, single, deadline)
+        if outcome is ALONE:
+            return await self._alone(question, single, deadline)
         if isinstance(outcome, Exception):
             raise outcome
         return cast("T", outcome)
@@ -86,15 +90,10 @@ class AsyncCoalescing:
         self, key: Hashable, question: Question[Any], single: Single, deadline: float
     ) -> Outcome:
         loop = asyncio.get_running_loop()
-        if self._loop is not loop:  # another loop, perhaps in another process
-            self._renew(loop)
         group = self._open.get(key)
         if group is None:
             group = self._open[key] = _Group(key, question, deadline)
-            if key in self._flying:
-                group.departure = loop.call_later(COMPANY_SECONDS, self._depart, group)
-            else:
-                group.departure = loop.call_soon(self._depart, group)
+            group.departure = loop.call_later(COMPANY_SECONDS, self._depart, group)
         future: asyncio.Future[Outcome] = loop.create_future()
         group.singles.append(single)
         group.futures.append(future)
@@ -103,8 +102,6 @@ class AsyncCoalescing:
         try:
             return await future
         except asyncio.CancelledError:
-            if future.done() and not future.cancelled() and future.result() is _FIRST:
-                self._landed(key)
             if group.task is not None and all(one.cancelled() for one in group.futures):
                 group.task.cancel()
             raise
@@ -122,12 +119,11 @@ class AsyncCoalescing:
         here = [at for at, future in enumerate(group.futures) if not future.done()]
         group.singles = [group.singles[at] for at in here]
         group.futures = [group.futures[at] for at in here]
-        if len(here) == 1:
+        if here:
             self._flying[group.key] = self._flying.get(group.key, 0) + 1
-            group.futures[0].set_result(_FIRST)
-        elif here:
-            self._flying[group.key] = self._flying.get(group.key, 0) + 1
-            group.task = asyncio.get_running_loop().create_task(self._fly(group))
+            group.task = asyncio.get_running_loop().create_task(
+                self._fly(group), context=group.context
+            )
             self._tasks.add(group.task)
             group.task.add_done_callback(self._tasks.discard)
 

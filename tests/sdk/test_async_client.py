@@ -14,28 +14,34 @@ CREDENTIAL = "jeton_intake_s3cret_abc"
 
 
 async def test_a_cancelled_caller_harms_nobody() -> None:
-    release, here = threading.Event(), threading.Event()
+    release, here = threading.Event(), threading.Semaphore(0)
+    arrived: list[object] = []
 
     def slow(handler: object) -> None:
-        here.set()
+        arrived.append(handler)
+        here.release()
         release.wait(20)
         echo_batches(handler)  # type: ignore[arg-type]
 
     with serving(slow) as stub:
         async with jeton.AsyncClient(stub.url, CREDENTIAL) as client:
-            calls = [asyncio.create_task(client.tokenise("fr-nir", str(at))) for at in range(10)]
+            calls = [asyncio.create_task(client.tokenise("fr-nir", str(at))) for at in range(11)]
             await asyncio.sleep(0)
-            calls[9].cancel()  # before the batch left
-            await asyncio.to_thread(here.wait, 20)
-            calls[0].cancel()  # the first of them, on the way
+            calls[10].cancel()  # before the batch left
+            while len(arrived) < 2:
+                await asyncio.to_thread(here.acquire, timeout=20)
+            calls[0].cancel()  # the one that went at once
+            calls[1].cancel()  # the first of the batch, on the way
             calls[5].cancel()
             release.set()
             got = await asyncio.gather(*calls, return_exceptions=True)
-        gone = {0, 5, 9}
+        gone = {0, 1, 5, 10}
         for at, one in enumerate(got):
-            assert one == f"{at}/" or (at in gone and isinstance(one, asyncio.CancelledError))
-    assert len(stub.requests) == 1
-    assert len(stub.requests[0][2]["values"]) == 9
+            if at in gone:
+                assert isinstance(one, asyncio.CancelledError)
+            else:
+                assert one == f"{at}/"
+    assert [len(sent.get("values", "1")) for _, _, sent in stub.requests] == [1, 9]
 
 
 async def test_where_all_are_cancelled_nothing_goes_on() -> None:
@@ -128,7 +134,7 @@ async def test_the_header_hook_is_asked_in_the_context_of_the_first_caller() -> 
             await asyncio.gather(*(ask(client, at) for at in range(5)))
             await ask(client, 7)
     sent = [headers["traceparent"] for _, headers, _ in stub.requests]
-    assert sent == ["trace-0", "trace-7"]
+    assert sent == ["trace-0", "trace-1", "trace-7"]
 
 
 async def test_no_connection_is_left_open_by_what_went_wrong() -> None:

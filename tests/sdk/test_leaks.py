@@ -206,7 +206,7 @@ async def test_nor_by_calls_that_travel_together() -> None:
     for name in ("items", "detail", "hangs up", "members"):
         with all_that_is_logged() as log, serving(RESPONDS[name]) as stub:
             async with jeton.AsyncClient(stub.url, CREDENTIAL, tries=1, timeout=2) as client:
-                calls = [client.tokenise("fr-nir", VALUE, context=CONTEXT) for _ in range(2)]
+                calls = [client.tokenise("fr-nir", VALUE, context=CONTEXT) for _ in range(3)]
                 got = await asyncio.gather(*calls, return_exceptions=True)
         assert all(isinstance(one, jeton.JetonError) for one in got)
         told = "".join(let_out(one) for one in got if isinstance(one, BaseException))
