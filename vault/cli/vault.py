@@ -1,69 +1,30 @@
 """`jeton vault`: random tokens, erased, expired, counted, rewrapped, moved and verified."""
 
-import asyncio
 import dataclasses
-import os
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import click
 
-from vault.app import Vault, open_vault
-from vault.audit.entry import Detail
 from vault.cli.failure import Wrong
 from vault.cli.files import new_file
 from vault.cli.group import Group, examples
+from vault.cli.opened import Opened, run
 from vault.cli.options import config_option, json_option, moment
 from vault.cli.pace import Pace
 from vault.cli.screen import note, print_json, table
 from vault.cli.values import SEEN, context
-from vault.config import load
-from vault.crypto.secret import Secret
-from vault.engine.vaulted import Vaulted
-from vault.errors import ItemError, Refusal, SetUpError
 from vault.lifecycle import archive
-from vault.lifecycle.tokens import Findings, Lifecycle
-from vault.store.tokens import TokenStore
+from vault.lifecycle.tokens import Findings
 from vault.telemetry import Names, install
 from vault.telemetry.store import FILLING
 
-T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
-EXPORT_KEY: Final = "vault export"
-"""What the key of exports is derived for."""
 DAY = 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A running vault, and the transformation that was named."""
-
-    vault: Vault
-    name: str
-    vaulted: Vaulted
-    store: TokenStore
-    lifecycle: Lifecycle
-
-    async def on_record(self, event: str, **detail: str | int | None) -> None:
-        said: Detail = {"transformation": self.name, **detail}
-        await self.vault.ledger.event(event, said)
-
-    async def compact(self) -> None:
-        """What was erased leaves the store's files too."""
-        try:
-            await self.store.compact()
-        except Refusal as refusal:
-            note(f"The values are erased, but the store's files still hold them: {refusal.detail}.")
-
-    @property
-    def export_key(self) -> Secret:
-        return self.vault.rules.keyset.derive_root(EXPORT_KEY)
 
 
 @click.group(
@@ -173,7 +134,7 @@ def erase(
             await opened.compact()
         return done
 
-    done = _run(config, transformation, work)
+    done = run(config, transformation, work)
     if isinstance(done, int):
         note(f"{done:,} tokens erased.")
         return 0
@@ -219,7 +180,7 @@ def expire(
             await opened.compact()
         return count
 
-    note(f"{_run(config, transformation, work):,} tokens erased.")
+    note(f"{run(config, transformation, work):,} tokens erased.")
 
 
 @vault.command(epilog=examples("jeton vault stats nir-vaulted --versions"))
@@ -240,7 +201,7 @@ def stats(transformation: str, config: Path, versions: bool, as_json: bool) -> N
             for one in spaces
         ]
 
-    found = _run(config, transformation, work)
+    found = run(config, transformation, work)
     if as_json:
         print_json({"transformation": transformation, "kinds": found})
         return
@@ -286,7 +247,7 @@ def rewrap(transformation: str, config: Path, rate: int | None) -> int:
         await opened.on_record("vault_rewrapped", version=version, **done)
         return dict(done)
 
-    done = _run(config, transformation, work)
+    done = run(config, transformation, work)
     note(f"{done.get('rewrapped', 0):,} values rewrapped.")
     if failed := done.get("failed", 0):
         note(f"{failed:,} do not open: see `jeton vault verify`.")
@@ -312,7 +273,7 @@ def export(transformation: str, file: Path, config: Path) -> None:
         await opened.on_record("vault_export", count=count)
         return count
 
-    note(f"{_run(config, transformation, work):,} tokens exported.")
+    note(f"{run(config, transformation, work):,} tokens exported.")
 
 
 @vault.command(name="import", epilog=examples("jeton vault import nir-vaulted backup.jvx"))
@@ -341,7 +302,7 @@ def import_(transformation: str, file: Path, config: Path) -> int:
         await opened.on_record("vault_import", **done)
         return dict(done)
 
-    done = _run(config, transformation, work)
+    done = run(config, transformation, work)
     note(f"{done.get('kept', 0):,} tokens are here, {done.get('erased', 0):,} are erased.")
     if gone := done.get("gone", 0):
         note(f"{gone:,} stay erased: they were erased here since the export.")
@@ -369,35 +330,10 @@ def verify(transformation: str, config: Path, as_json: bool) -> int:
         async with Pace("verifying", 2 * await opened.lifecycle.count()) as pace:
             return await opened.lifecycle.verify(pace.went)
 
-    found = _run(config, transformation, work)
+    found = run(config, transformation, work)
     counts = dataclasses.asdict(found)
     if as_json:
         print_json(counts)
     else:
         table(("what", "count"), [(key.replace("_", " "), f"{n:,}") for key, n in counts.items()])
     return 0 if found.clean else 1
-
-
-def _run(config: Path, name: str, work: Callable[[Opened], Awaitable[T]]) -> T:
-    async def run() -> T:
-        async with _open(config, name) as opened:
-            try:
-                return await work(opened)
-            except ItemError as error:
-                raise SetUpError(f"one of the items is none: {error}") from None
-
-    return asyncio.run(run())
-
-
-@asynccontextmanager
-async def _open(config: Path, name: str) -> AsyncIterator[Opened]:
-    settings = load(config, os.environ)
-    known = [each for each, one in settings.transformations.items() if one.method == "vaulted"]
-    if name not in known:
-        there = f": there are {', '.join(known)}" if known else ", and no other is"
-        raise SetUpError(f"no vaulted transformation has this name{there}")
-    async with open_vault(settings) as running:
-        vaulted = running.rules.transformations[name].vaulted
-        assert vaulted is not None
-        assert running.tokens is not None
-        yield Opened(running, name, vaulted, running.tokens, Lifecycle(vaulted, running.tokens))
