@@ -107,9 +107,10 @@ def running(service: Service, folder: Path, database: str) -> Iterator[Backend]:
         yield backend
 
 
-@pytest.fixture
-def backend(jeton_service: Service, tmp_path: Path) -> Iterator[Backend]:
-    with running(jeton_service, tmp_path, f"sqlite:///{tmp_path}/claims.db") as backend:
+@pytest.fixture(scope="module")
+def backend(jeton_service: Service, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backend]:
+    folder = tmp_path_factory.mktemp("backend")
+    with running(jeton_service, folder, f"sqlite:///{folder}/claims.db") as backend:
         yield backend
 
 
