@@ -1,12 +1,15 @@
 """What a start finds, in whose words it says so, and what it leaves alone."""
 
+import contextlib
 import shutil
+import sqlite3
 
 import pytest
 
 from tests.support.ledgers import House, put_back, stored
 from vault.audit.checkpoint import FILE
 from vault.audit.entry import Event
+from vault.audit.segment import segments
 from vault.store.base import Mark
 
 GONE = "the checkpoints of the record are gone"
@@ -69,6 +72,37 @@ async def test_a_chain_that_is_gone_is_missed_where_something_stood_in_it(
     async with house.ledger() as (_, store):
         await store.set_mark(Mark("w7", durable, "ab" * 32))
     assert await halted(house) == reason
+
+
+@pytest.mark.parametrize(
+    ("durable", "digest", "reason"),
+    [
+        (0, "", None),  # nothing was marked yet
+        (1, "ab" * 32, "the record of w0 is not the one the store marked"),
+        (2, "ab" * 32, "the record of w0 is not the one the store marked"),
+        (3, "ab" * 32, "the record of w0 ends before the store's mark: it was cut"),
+    ],
+)
+async def test_a_mark_is_held_against_what_stands_there(
+    house: House, durable: int, digest: str, reason: str | None
+) -> None:
+    async with house.ledger():
+        pass
+    assert [entry.seq for entry in house.recorded()] == [1, 2]
+    with contextlib.closing(sqlite3.connect(house.database)) as behind:
+        behind.execute("UPDATE marks SET durable = ?, digest = ?", (durable, digest))
+        behind.commit()
+    assert await halted(house) == reason
+
+
+async def test_what_a_crash_tore_of_another_chain_is_noted_as_its(house: House) -> None:
+    async with house.ledger(), house.ledger() as (other, _):
+        assert other.writer == "w1"
+    with segments(house.settings.folder / "w1")[0].open("ab") as file:
+        file.write(b'{"kind":"event","seq":')
+    assert await halted(house) is None
+    (event,) = [event for event in house.recorded(Event) if event.name == "repaired"]
+    assert event.detail == {"writer": "w1", "bytes": 22}
 
 
 async def test_a_store_of_the_network_may_lose_what_is_recent_without_a_crash_of_ours(
