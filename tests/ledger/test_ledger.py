@@ -298,7 +298,8 @@ async def test_closing_settles_what_is_queued_and_takes_no_more(house: House) ->
         queued = [asyncio.create_task(house.reveal(ledger)) for _ in range(600)]
         await asyncio.sleep(0)
     assert len([await task for task in queued]) == 600
-    assert (await refusal(house.reveal(ledger))).code == "overloaded"
+    refused = await refusal(house.reveal(ledger))
+    assert (str(refused), refused.retry_after) == ("overloaded: not serving", 1)
     assert len(house.recorded(Disclosure)) == 600
 
 

@@ -95,6 +95,16 @@ async def test_a_mark_is_held_against_what_stands_there(
     assert await halted(house) == reason
 
 
+async def test_what_a_start_has_noted_is_marked(house: House) -> None:
+    async with house.ledger():
+        pass
+    with segments(house.settings.folder / "w0")[0].open("ab") as file:
+        file.write(b'{"kind":"event","seq":')
+    async with house.ledger() as (_, store):
+        (noted,) = [event for event in house.recorded(Event) if event.name == "repaired"]
+        assert (await store.state()).marks["w0"].durable == noted.seq
+
+
 async def test_what_a_crash_tore_of_another_chain_is_noted_as_its(house: House) -> None:
     async with house.ledger(), house.ledger() as (other, _):
         assert other.writer == "w1"

@@ -107,6 +107,8 @@ def main() -> None:
         names = [f"vault.{room}.*" for room in rooms]
     if names:  # mutmut takes none for all
         run(names)
+    if fresh := [mutant.name for mutant in mutants(rooms) if mutant.status == "not checked"]:
+        run(fresh)  # of functions that were changed since
     found = list(mutants(rooms))
     if missing := set(rooms) - {mutant.room for mutant in found}:
         print(f"nothing was mutated of {', '.join(sorted(missing))}", file=sys.stderr)

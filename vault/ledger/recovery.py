@@ -212,5 +212,4 @@ async def _set_marks(store: Store, found: list[Chain], record: RecordWriter) -> 
     for chain in found:
         tail = record.tail if chain.path.name == record.name else chain.tail
         if chain.mark is None or chain.mark.durable != tail.sequence:
-            mark = Mark(chain.path.name, tail.sequence, tail.digest, charged=tail.sequence)
-            await store.set_mark(mark)
+            await store.set_mark(Mark(chain.path.name, tail.sequence, tail.digest))
