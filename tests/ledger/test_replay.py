@@ -1,5 +1,7 @@
 """What is counted again: each lost charge once, at its own time, while it still counts."""
 
+import contextlib
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -118,16 +120,37 @@ def lock(name: str, principal: str, end_user: str | None = None, reason: str = "
 
 async def test_the_last_lock_or_unlock_of_each_counts(tmp_path: Path, store: SqliteStore) -> None:
     await store.lock("desk", None, "before")
+    await store.lock("desk", "u2", "before")
     chains = [
         chain(
             tmp_path / "one",
             (0, [lock("lock", "portal"), lock("lock", "portal", "u1"), lock("lock", "intake")]),
-            (5, [lock("unlock", "intake"), lock("unlock", "desk"), Event(name="stop")]),
+            (5, [lock("unlock", "intake"), lock("unlock", "desk"), lock("unlock", "desk", "u2")]),
         ),
         chain(tmp_path / "two", (3, [lock("unlock", "portal"), lock("lock", "intake")])),
     ]
     await replay_locks(store, chains, shared=False)
     assert await store.locks() == {("portal", "u1")}
+
+
+async def test_a_lock_comes_back_with_its_reason(tmp_path: Path, store: SqliteStore) -> None:
+    found = chain(
+        tmp_path / "audit", (0, [lock("lock", "portal", reason="a drill"), lock("lock", "desk")])
+    )
+    await replay_locks(store, [found], shared=True)
+    with contextlib.closing(sqlite3.connect(tmp_path / "jeton.db")) as behind:
+        kept = set(behind.execute("SELECT principal, reason FROM locks"))
+    assert kept == {("portal", "a drill"), ("desk", "")}
+
+
+async def test_only_locks_that_the_store_does_not_know_are_lost(tmp_path: Path) -> None:
+    found = chain(
+        tmp_path / "audit",
+        (0, [lock("lock", "portal")]),
+        (1, [lock("unlock", "portal"), Event(name="stop"), disclosure()]),
+        mark=Mark("w0", 1, "", charged=1),
+    )
+    assert [event.seq for event in found.lost_locks()] == [2]
 
 
 async def test_only_what_the_store_does_not_know_is_lost(tmp_path: Path) -> None:

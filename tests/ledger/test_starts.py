@@ -1,5 +1,6 @@
 """What a start finds, in whose words it says so, and what it leaves alone."""
 
+import asyncio
 import contextlib
 import shutil
 import sqlite3
@@ -9,6 +10,7 @@ import pytest
 from tests.support.ledgers import House, put_back, stored
 from vault.audit.checkpoint import FILE
 from vault.audit.entry import Event
+from vault.audit.locking import FileLock
 from vault.audit.segment import segments
 from vault.store.base import Mark
 
@@ -63,6 +65,21 @@ async def test_a_store_without_its_record(house: House) -> None:
     assert await halted(house) == (
         f"the record of w0 ends before the store's mark: it was cut; {GONE}"
     )
+
+
+async def test_starts_wait_for_each_other(house: House) -> None:
+    async def opened() -> str:
+        async with house.ledger() as (ledger, _):
+            return ledger.writer
+
+    house.settings.folder.mkdir()
+    other = FileLock.take(house.settings.folder / "record.lock")
+    assert other is not None
+    starting = asyncio.create_task(opened())
+    done, _ = await asyncio.wait({starting}, timeout=0.5)
+    assert not done
+    other.release()
+    assert await starting == "w0"
 
 
 @pytest.mark.parametrize(("durable", "reason"), [(0, None), (1, "the record of w7 is gone")])
