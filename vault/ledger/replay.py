@@ -55,9 +55,8 @@ class Chain:
         have been charged and never recorded.
         """
         recent: dict[tuple[str, str | None], float] = {}
-        for entry in read_chain(self.path, self.charged, since, only=DISCLOSURE):
-            if not isinstance(entry, Disclosure):
-                continue
+        unknown = read_chain(self.path, self.charged, since, only=DISCLOSURE)
+        for entry in (each for each in unknown if isinstance(each, Disclosure)):
             request = entry.principal, entry.request_id
             if entry.duplicate and request in recent:
                 continue
