@@ -8,13 +8,16 @@ again, about the survivors only.
 
 import argparse
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,12 +63,16 @@ def mutants(rooms: list[str]) -> Iterator[Mutant]:
 
 def run(names: list[str]) -> None:
     """Test these mutants, by two processes."""
-    program = Path(sys.executable).with_name("mutmut")
+    program = str(Path(sys.executable).with_name("mutmut"))
+    command = [program, "run", "--max-children", "2", *names]
     with LOG.open("w") as log:
-        done = subprocess.run(
-            [program, "run", "--max-children", "2", *names], stdout=log, stderr=log, check=False
-        )
-    if done.returncode:
+        mutmut = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+        try:
+            failed = mutmut.wait()
+        finally:  # and with it the servers of mutants that hung
+            with suppress(ProcessLookupError):
+                os.killpg(mutmut.pid, signal.SIGKILL)
+    if failed:
         words = re.split(r"[\r\n]+", LOG.read_text())
         print("\n".join(words[-40:]), file=sys.stderr)
         sys.exit(2)

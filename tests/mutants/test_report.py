@@ -1,15 +1,17 @@
 """The mutation run says no more than it found out."""
 
 import os
+import select
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.mutants.explained import Explained, changed
 
-pytest.importorskip("mutmut")
+mutation = pytest.importorskip("tests.mutants.__main__")  # which needs mutmut
 ROOT = Path(__file__).parents[2]
 
 
@@ -25,6 +27,20 @@ def test_what_was_not_mutated_has_no_score(tmp_path: Path) -> None:
     )
     assert (ran.returncode, ran.stdout) == (2, "")
     assert ran.stderr == "nothing was mutated of access, crypto\n"
+
+
+def test_what_a_mutant_left_running_ends_with_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, left = tmp_path / "mutmut", tmp_path / "left"
+    program.write_text(f"#!/bin/sh\nsleep 1000 &\necho $! > {left}\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.chdir(tmp_path)
+    mutation.run(["vault.access.*"])
+    with suppress(ProcessLookupError):
+        process = os.pidfd_open(int(left.read_text()))
+        assert select.select([process], [], [], 10)[0], "it still runs"
 
 
 def test_a_mutation_has_the_same_words_wherever_it_stands() -> None:
