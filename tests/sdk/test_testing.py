@@ -55,7 +55,17 @@ def pytest_in(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]"
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_it.py").write_text(TEST)
     (folder / "pytest.ini").write_text("[pytest]\n")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options]
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:schemathesis",
+        *options,
+    ]
     environment = {key: value for key, value in os.environ.items() if "PYTEST" not in key}
     return subprocess.run(
         command, check=False, cwd=folder, capture_output=True, text=True, env=environment
