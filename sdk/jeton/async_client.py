@@ -26,6 +26,17 @@ from jeton.tasks import AsyncCoalescing
 
 T = TypeVar("T")
 
+OF_THE_TRANSPORT = {
+    "authorization",
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "transfer-encoding",
+}
+"""Headers that no hook sets: they say who asks, and where a request ends."""
+
 
 class AsyncClient(AsyncMethods):
     """Calls a Jeton service. Close it, or use it as a context manager; safe to share.
@@ -38,7 +49,8 @@ class AsyncClient(AsyncMethods):
     - `credential` (``JETON_CREDENTIAL``), or `credential_file` (``JETON_CREDENTIAL_FILE``),
       which is read again when it changes.
     - `purpose` (``JETON_PURPOSE``): that of every call that states none of its own.
-    - `timeout` (``JETON_TIMEOUT``): seconds for a call, all tries and waits included; 10.
+    - `timeout` (``JETON_TIMEOUT``): seconds for a call, all tries and waits included; 10. For
+      an iterable, that of each batch.
     - `ca_file`, `client_certificate`, `client_key` (``JETON_CA_FILE``,
       ``JETON_CLIENT_CERTIFICATE``, ``JETON_CLIENT_KEY``): files in PEM; or an `ssl_context`.
 
@@ -131,8 +143,9 @@ class AsyncClient(AsyncMethods):
         texts = cast("Sequence[Any]", given)
         if isinstance(given[0], str):
             return self._one(question, Single(texts, cast("str | None", context)))
-        iterables((*given, context or ""))
-        if all(isinstance(column, Sequence) for column in (*given, context or "")):
+        columns = (*given, "" if context is None else context)
+        iterables(columns)
+        if all(isinstance(column, Sequence) for column in columns):
             return self._list(question, texts, cast("Sequence[str] | None", context))
         return self._stream(question, given, context)
 
@@ -148,13 +161,14 @@ class AsyncClient(AsyncMethods):
         given: Sequence[Sequence[str]],
         context: Sequence[str] | None,
     ) -> Items[T]:
+        deadline = self._deadline()
         if one_batch(given, context):
-            return await self.send(question.batch(given, context))
+            return await self._send_by(question.batch(given, context), deadline)
         parts: list[Items[T]] = []
         try:
             for batch in batches(given, context):
                 call = question.batch(batch.given, batch.context, batch.offset)
-                parts.append(await self.send(call))
+                parts.append(await self._send_by(call, deadline))
         except JetonError as error:
             error.answered = Items.joined(parts) if parts else None
             raise
@@ -198,7 +212,7 @@ class AsyncClient(AsyncMethods):
         added = dict(self._headers())
         for name, value in added.items():
             header(name, value)
-        own = {name.lower() for name in call.headers} | {"authorization", "host"}
+        own = {name.lower() for name in call.headers} | OF_THE_TRANSPORT
         kept = {name: value for name, value in added.items() if name.lower() not in own}
         return {**call.headers, **kept}
 

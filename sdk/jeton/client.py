@@ -27,6 +27,17 @@ from jeton.threads import Coalescing
 
 T = TypeVar("T")
 
+OF_THE_TRANSPORT = {
+    "authorization",
+    "accept-encoding",
+    "connection",
+    "content-length",
+    "expect",
+    "host",
+    "transfer-encoding",
+}
+"""Headers that no hook sets: they say who asks, and where a request ends."""
+
 
 class Client(Methods):
     """Calls a Jeton service. Close it, or use it as a context manager; safe to share.
@@ -39,7 +50,8 @@ class Client(Methods):
     - `credential` (``JETON_CREDENTIAL``), or `credential_file` (``JETON_CREDENTIAL_FILE``),
       which is read again when it changes.
     - `purpose` (``JETON_PURPOSE``): that of every call that states none of its own.
-    - `timeout` (``JETON_TIMEOUT``): seconds for a call, all tries and waits included; 10.
+    - `timeout` (``JETON_TIMEOUT``): seconds for a call, all tries and waits included; 10. For
+      an iterable, that of each batch.
     - `ca_file`, `client_certificate`, `client_key` (``JETON_CA_FILE``,
       ``JETON_CLIENT_CERTIFICATE``, ``JETON_CLIENT_KEY``): files in PEM; or an `ssl_context`.
 
@@ -132,8 +144,9 @@ class Client(Methods):
         texts = cast("Sequence[Any]", given)
         if isinstance(given[0], str):
             return self._one(question, Single(texts, cast("str | None", context)))
-        iterables((*given, context or ""))
-        if all(isinstance(column, Sequence) for column in (*given, context or "")):
+        columns = (*given, "" if context is None else context)
+        iterables(columns)
+        if all(isinstance(column, Sequence) for column in columns):
             return self._list(question, texts, cast("Sequence[str] | None", context))
         return self._stream(question, given, context)
 
@@ -149,13 +162,14 @@ class Client(Methods):
         given: Sequence[Sequence[str]],
         context: Sequence[str] | None,
     ) -> Items[T]:
+        deadline = self._deadline()
         if one_batch(given, context):
-            return self.send(question.batch(given, context))
+            return self._send_by(question.batch(given, context), deadline)
         parts: list[Items[T]] = []
         try:
             for batch in batches(given, context):
                 call = question.batch(batch.given, batch.context, batch.offset)
-                parts.append(self.send(call))
+                parts.append(self._send_by(call, deadline))
         except JetonError as error:
             error.answered = Items.joined(parts) if parts else None
             raise
@@ -199,7 +213,7 @@ class Client(Methods):
         added = dict(self._headers())
         for name, value in added.items():
             header(name, value)
-        own = {name.lower() for name in call.headers} | {"authorization", "host"}
+        own = {name.lower() for name in call.headers} | OF_THE_TRANSPORT
         kept = {name: value for name, value in added.items() if name.lower() not in own}
         return {**call.headers, **kept}
 

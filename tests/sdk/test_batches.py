@@ -1,7 +1,10 @@
 """Many items are cut into batches that the service takes, and come back in order."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+import threading
+import time
+from collections.abc import AsyncIterator, Iterable, Iterator
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import pytest
@@ -150,3 +153,42 @@ def test_misuse_is_refused_before_anything_is_sent(
         with pytest.raises(jeton.UsageError):
             list(getattr(client, operation)("fr-nir", *fresh[:-1], context=fresh[-1]))
         assert stub.requests == []
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_one_deadline_covers_all_batches_of_a_list(kind: str) -> None:
+    release = threading.Event()
+
+    def respond(handler: BaseHTTPRequestHandler) -> None:
+        if len(stub.requests) > 1:
+            release.wait(20)
+        echo_batches(handler)
+
+    with serving(respond) as stub, client_of(kind, stub.url, CREDENTIAL, timeout=2) as client:
+        began = time.monotonic()
+        with pytest.raises(jeton.NoAnswer) as caught:
+            client.tokenise("fr-nir", ["1"] * 30_001)
+        assert time.monotonic() - began < 3.5
+        release.set()
+    assert caught.value.answered is not None
+    assert len(caught.value.answered) == MOST_ITEMS
+
+
+class Column:
+    """Can be looped over and has a length, and is neither true nor false, as a Series is."""
+
+    def __init__(self, texts: list[str]) -> None:
+        self._texts = texts
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._texts)
+
+    def __bool__(self) -> bool:
+        raise ValueError("ambiguous")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_columns_that_are_neither_true_nor_false_are_iterables(kind: str) -> None:
+    with serving(echo_batches) as stub, client_of(kind, stub.url, CREDENTIAL) as client:
+        got = client.tokenise("fr-nir", Column(["1", "2"]), context=Column(["c", "d"]))
+        assert list(got) == ["1/c", "2/d"]

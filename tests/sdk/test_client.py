@@ -301,7 +301,8 @@ def test_a_hook_adds_headers_and_replaces_none(kind: str) -> None:
     trace = ["00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"]
 
     def headers() -> dict[str, str]:
-        return {"traceparent": trace[0], "authorization": "other", "Jeton-Request-Id": "x"}
+        ours = {"authorization": "other", "Jeton-Request-Id": "x", "Content-Length": "1"}
+        return {"traceparent": trace[0], "transfer-encoding": "chunked", **ours}
 
     with (
         serving(send({"token": "9"})) as stub,
@@ -315,6 +316,7 @@ def test_a_hook_adds_headers_and_replaces_none(kind: str) -> None:
     assert sent["traceparent"].startswith("00-0af7")
     assert sent["Authorization"] == f"Bearer {CREDENTIAL}"
     assert len(sent["Jeton-Request-Id"]) == 36
+    assert "Transfer-Encoding" not in {name.title() for name in sent}
 
 
 def test_plain_text_comes_only_where_it_was_asked_for(kind: str) -> None:
