@@ -1,0 +1,97 @@
+"""How many MB a second each kind of body is rewritten at, without the engine, on one core.
+
+    python -m benchmarks.bodies [NAME ...]
+
+Bodies are some MB of synthetic records of which about 5 % of the members are replaced (columns:
+two of twenty), fed in chunks of 64 KiB; the engine is a list that answers at once, so that the
+figure is the parser's and the common pass's. Medians of interleaved rounds.
+"""
+
+import asyncio
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from vault.errors import ItemError
+from vault.proxy.bodies.json import JsonParser
+from vault.proxy.bodies.pieces import Operation, Parser, Rule
+from vault.proxy.bodies.rewrite import Rewriter
+
+CHUNK = 1 << 16
+SIZE = 4 << 20
+ROUNDS = 5
+NIR = "184127511603292"
+INS = "urn:oid:1.2.250.1.213.1.4.8"
+
+
+async def same(
+    _operation: Operation,
+    _transformation: str,
+    texts: Sequence[str],
+    _contexts: Sequence[str | None],
+) -> Sequence[str | ItemError]:
+    return texts
+
+
+def rule(selector: str, **more: str) -> Rule:
+    return Rule(selector, "fr-nir", "tokenise", **more)  # type: ignore[arg-type]
+
+
+def repeated(before: str, record: str, between: str, after: str) -> bytes:
+    count = SIZE // len(record)
+    return (before + between.join([record] * count) + after).encode()
+
+
+MEMBERS = ", ".join(f'"member{n}": "some text of it {n}"' for n in range(19))
+PATIENT = (
+    (
+        '{"resourceType": "Patient", "identifier": [{"use": "official", "system": "INS", "value": "A-NIR"},'
+        ' {"system": "urn:other", "value": "77120001"}], "active": true, "name": [{"use": "official",'
+        ' "family": "Durand", "given": ["Pierre", "Yves"]}], "telecom": [{"system": "phone", "value":'
+        ' "01 23 24 67 89", "use": "home", "rank": 1}], "gender": "male", "birthDate": "1974-12-25",'
+        ' "address": [{"use": "home", "line": ["367 rue Troussier"], "city": "Lyon"}]}'
+    )
+    .replace("INS", INS)
+    .replace("A-NIR", NIR)
+)
+FHIR = [
+    rule(f"$[*].identifier[?@.system=='{INS}'].value"),
+    rule("$[*].birthDate", context_selector=f"@.identifier[?@.system=='{INS}'].value"),
+]
+
+
+Case = tuple[bytes, Callable[[], Parser]]
+
+
+def cases() -> dict[str, Case]:
+    flat = f'{{"nir": "{NIR}", {MEMBERS}}}'
+    return {
+        "json": (repeated("[", flat, ",\n", "]"), lambda: JsonParser([rule("$[*].nir")])),
+        "json-descendant": (repeated("[", flat, ",\n", "]"), lambda: JsonParser([rule("$..nir")])),
+        "ndjson": (repeated("", flat, "\n", "\n"), lambda: JsonParser([rule("nir")], lines=True)),
+        "json-fhir": (repeated("[", PATIENT, ",\n", "]"), lambda: JsonParser(FHIR)),
+    }
+
+
+async def seconds(body: bytes, parser: Parser) -> float:
+    rewriter = Rewriter(parser, same)
+    start = time.perf_counter()
+    for at in range(0, len(body), CHUNK):
+        await rewriter.feed(body[at : at + CHUNK])
+    await rewriter.close()
+    return time.perf_counter() - start
+
+
+def main(names: Sequence[str]) -> None:
+    chosen = {name: case for name, case in cases().items() if not names or name in names}
+    taken: dict[str, list[float]] = {name: [] for name in chosen}
+    for _ in range(ROUNDS):
+        for name, (body, parser) in chosen.items():
+            taken[name].append(asyncio.run(seconds(body, parser())))
+    for name, (body, _) in chosen.items():
+        print(f"{name:18} {len(body) / 1e6 / statistics.median(taken[name]):8.1f} MB/s")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

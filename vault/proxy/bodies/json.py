@@ -1,0 +1,302 @@
+"""JSON and NDJSON: every byte that is not replaced stays, and what is no JSON does not pass.
+
+Patterns run over whole members, and over any number of members that no rule asks about, so that
+little happens in Python. UTF-8 alone (a byte-order mark may stand before it).
+"""
+
+import json
+import re
+from collections import deque
+from collections.abc import Sequence
+from functools import lru_cache
+
+from vault.proxy.bodies.json_follow import Condition, Follower, Hits, Place, Slot, Thread
+from vault.proxy.bodies.pieces import DoesNotFit, Limits, Piece, Rule
+from vault.proxy.bodies.window import Window
+
+_WS = rb"[ \t\r\n]*+"
+_PLAIN = rb'[^"\\\x00-\x1f]*+'
+_CHARS = _PLAIN + rb'(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})' + _PLAIN + rb")*+"
+_NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
+_SCALAR = rb'(?:"' + _CHARS + rb'"|' + _NUMBER + rb"|true|false|null)"
+_VALUE = _WS + rb"(?:([{\[])|(" + _SCALAR + rb")" + _WS
+_MEMBER = re.compile(_WS + rb'("' + _CHARS + rb'")' + _WS + rb":" + _VALUE + rb"([,}]))")
+_ELEMENT = re.compile(rb"()" + _VALUE + rb"([,\]]))")
+_END = {True: re.compile(_WS + rb"\]"), False: re.compile(_WS + rb"\}")}
+_NEXT = {True: re.compile(_WS + rb"([,\]])"), False: re.compile(_WS + rb"([,}])")}
+_ROOT = re.compile(_WS + rb"(?:([{\[])|(" + _SCALAR + rb")(?=[ \t\r\n]))")
+_SPACE = re.compile(_WS)
+_SKIP_ELEMENTS = re.compile(rb"(?:" + _WS + _SCALAR + _WS + rb",)*+")
+_SKIP_NONE = re.compile(rb"")
+_IS_NUMBER = re.compile(_NUMBER)
+_BOM = b"\xef\xbb\xbf"
+
+
+@lru_cache(maxsize=256)
+def _skip_members(names: frozenset[str] | None) -> re.Pattern[bytes]:
+    """Members with scalars that nobody asks about; keys with escapes are looked at."""
+    if names is None:
+        return _SKIP_NONE
+    asked = b"|".join(re.escape(name.encode()) for name in sorted(names))
+    key = rb'"' + (rb"(?!(?:" + asked + rb')")' if names else b"") + rb'[^"\\\x00-\x1f]*+"'
+    return re.compile(rb"(?:" + _WS + key + _WS + rb":" + _WS + _SCALAR + _WS + rb",)*+")
+
+
+class _Frame:
+    """One open container, and how it is read."""
+
+    __slots__ = ("array", "end", "fresh", "index", "next", "one", "place", "skip")
+
+    def __init__(self, place: Place, *, array: bool) -> None:
+        self.place = place
+        self.array = array
+        self.index = 0
+        self.fresh = True
+        self.one = _ELEMENT if array else _MEMBER
+        self.end = _END[array]
+        self.next = _NEXT[array]
+        if array:
+            self.skip = _SKIP_NONE if place.counts else _SKIP_ELEMENTS
+        else:
+            self.skip = _skip_members(place.names)
+
+
+class JsonParser:
+    """One document, or with `lines` any number of them one after another (NDJSON).
+
+    Rules select scalars: strings, numbers, true and false; null passes. What is dropped becomes
+    null. Raises BadPath for a selector that cannot be followed.
+    """
+
+    def __init__(
+        self, rules: Sequence[Rule], limits: Limits | None = None, *, lines: bool = False
+    ) -> None:
+        self._limits = limits or Limits()
+        self._lines = lines
+        self._follow = Follower(rules)
+        self._window = Window(self._limits.token)
+        self._frames: list[_Frame] = []
+        self._roots = 0
+        self._after = False  # a container has just ended: a comma or the end of its parent follows
+        self._begun = False
+        self._out: list[Piece] = []
+        self._held: deque[Slot | bytes] = deque()
+        self._size = 0
+
+    def feed(self, chunk: bytes) -> Sequence[Piece]:
+        if self._window.add(chunk):
+            self._scan()
+        out, self._out = self._out, []
+        return out
+
+    def close(self) -> Sequence[Piece]:
+        empty = not self._begun and not self._window.data
+        self._window.data += b"\n"  # ends a number that is all there is
+        self._scan(last=True)
+        window = self._window
+        if self._frames or window.at < len(window.data):
+            raise window.broken("the body ends in the middle of a value, or is not well formed")
+        if not self._roots and not self._lines and not empty:
+            raise window.broken("there is no value")
+        self._drain()
+        out = self._out
+        assert isinstance(out[-1], bytes)
+        out[-1] = out[-1][:-1]
+        return out
+
+    def _scan(self, *, last: bool = False) -> None:
+        window = self._window
+        if not self._begun and not self._bom(last=last):
+            return
+        while True:
+            if not self._frames:
+                going = self._read_root()
+            elif self._after:
+                going = self._read_next(self._frames[-1])
+            else:
+                going = self._read_container(self._frames[-1])
+            if not going:
+                break
+        if window.at < len(window.data):
+            window.stuck("a token")
+        self._pass(window.at)
+        window.forget()
+
+    def _bom(self, *, last: bool) -> bool:
+        data = self._window.data
+        if len(data) < len(_BOM) and _BOM.startswith(data) and not last:
+            return False
+        self._begun = bool(data)
+        if data.startswith(_BOM):
+            self._window.at = len(_BOM)
+        return True
+
+    def _read_root(self) -> bool:
+        window = self._window
+        found = _ROOT.match(window.data, window.at)
+        if found is None:
+            space = _SPACE.match(window.data, window.at)
+            assert space is not None
+            window.at = space.end()
+            return False
+        if self._roots and not self._lines:
+            raise window.broken("something follows the value")
+        self._roots += 1
+        place, hits = self._follow.open_root()
+        if found[1]:
+            window.at = found.end()
+            self._frames.append(_Frame(place, array=found[1] == b"["))
+        else:
+            self._scalar(None, hits, found)
+            window.at = found.end(2)
+            self._end_root()
+        return True
+
+    def _end_root(self) -> None:
+        self._follow.close_root()
+        self._drain()
+
+    def _read_next(self, frame: _Frame) -> bool:
+        window = self._window
+        found = frame.next.match(window.data, window.at)
+        if found is None:
+            return False
+        window.at = found.end()
+        self._after = False
+        if found[1] != b",":
+            self._leave(frame)
+        return True
+
+    def _read_container(self, frame: _Frame) -> bool:
+        """Members or elements, until it ends, another container begins, or bytes run out."""
+        window, data, place = self._window, self._window.data, frame.place
+        skip, one = frame.skip.match, frame.one.match
+        while True:
+            skipped = skip(data, window.at)
+            if skipped is not None and skipped.end() > window.at:
+                window.at = skipped.end()
+                frame.fresh = False
+            found = one(data, window.at)
+            if found is None:
+                return frame.fresh and self._read_end(frame)
+            key: str | int
+            if frame.array:
+                key = frame.index
+                frame.index += 1
+            else:
+                key = self._text(found[1])
+            frame.fresh = False
+            threads, made, hits = self._follow.child(place, key)
+            if found[2]:
+                window.at = found.end()
+                self._enter(threads, made, hits, array=found[2] == b"[")
+                return True
+            for condition in made:
+                condition.closed = True
+            if hits:
+                self._scalar(place, hits, found, 3)
+            window.at = found.end()
+            if found[4] != b",":
+                self._leave(frame)
+                return True
+
+    def _read_end(self, frame: _Frame) -> bool:
+        found = frame.end.match(self._window.data, self._window.at)
+        if found is None:
+            return False
+        self._window.at = found.end()
+        self._leave(frame)
+        return True
+
+    def _enter(
+        self, threads: list[Thread], made: list[Condition], hits: Hits, *, array: bool
+    ) -> None:
+        for goal, _ in hits:
+            if isinstance(goal, tuple):
+                goal[0].saw(goal[1], None)
+        if len(self._frames) >= self._limits.depth:
+            raise self._window.broken(f"nested deeper than {self._limits.depth}")
+        self._frames.append(_Frame(self._follow.enter(threads, made), array=array))
+
+    def _leave(self, frame: _Frame) -> None:
+        self._frames.pop()
+        if frame.place.close() and self._held:
+            self._drain()
+        self._after = bool(self._frames)
+        if not self._frames:
+            self._end_root()
+
+    def _scalar(
+        self, place: Place | None, hits: Hits, found: re.Match[bytes], group: int = 2
+    ) -> None:
+        raw = found[group]
+        string = raw[:1] == b'"'
+        if raw == b"null" and not any(isinstance(goal, tuple) for goal, _ in hits):
+            return
+        text = self._text(raw) if string else raw.decode()
+        slot = Slot(text, raw, _write_string if string else _write_number)
+        for goal, conditions in hits:
+            if isinstance(goal, tuple):
+                goal[0].saw(goal[1], (string, text))
+            elif raw == b"null":
+                continue
+            elif isinstance(goal, int):
+                scope = self._follow.scope(place, goal)
+                slot.offer(goal, self._follow.rules[goal], conditions, scope)
+            else:
+                goal.add(slot, conditions)
+        if slot.offered:
+            self._pass(found.start(group))
+            self._window.start = found.end(group)
+            self._hold(slot, len(raw))
+        if self._held:
+            self._drain()
+
+    def _text(self, raw: bytes) -> str:
+        """What a string says."""
+        try:
+            if b"\\" not in raw:
+                return raw[1:-1].decode()
+            text: str = json.loads(raw)
+            text.encode()
+        except UnicodeError:
+            raise self._window.broken("a string is not valid Unicode") from None
+        return text
+
+    def _pass(self, until: int) -> None:
+        data = self._window.take(until)
+        if data and self._held:
+            self._hold(data, len(data))
+        elif data:
+            self._out.append(data)
+
+    def _hold(self, what: Slot | bytes, size: int) -> None:
+        self._held.append(what)
+        self._size += size
+        if self._size > self._limits.record:
+            raise self._window.broken(
+                f"{self._limits.record} bytes do not settle whether or how a field is replaced"
+            )
+
+    def _drain(self) -> None:
+        held = self._held
+        while held:
+            first = held[0]
+            piece = first if isinstance(first, bytes) else first.resolve()
+            if piece is None:
+                return
+            held.popleft()
+            self._size -= len(first if isinstance(first, bytes) else first.raw)
+            self._out.append(piece)
+
+
+def _write_string(text: str) -> bytes:
+    return json.dumps(text, ensure_ascii=False).encode()
+
+
+def _write_number(text: str) -> bytes:
+    """A number's replacement is a number, or it is not written: whoever reads it expects one."""
+    raw = text.encode()
+    if _IS_NUMBER.fullmatch(raw) is None:
+        raise DoesNotFit("no number can be written so")
+    return raw

@@ -1,0 +1,257 @@
+"""Follows paths down a JSON document: which scalars rules select, under which conditions.
+
+Every path is a *thread* that knows how many of its steps led to the container at hand. A filter
+makes a condition that what stands beside the selected will settle, and a context selector a
+scope whose end settles that there is none: until then a scalar is held in a `Slot`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from vault.proxy.bodies.jsonpath import Step, Test, compile_path
+from vault.proxy.bodies.pieces import Field, Rule
+
+
+class Condition:
+    """A filter on one child."""
+
+    __slots__ = ("_met", "_tests", "closed")
+
+    def __init__(self, tests: Sequence[Test]) -> None:
+        self._tests = tests
+        self._met: list[bool | None] = [None] * len(tests)
+        self.closed = False
+
+    def saw(self, number: int, scalar: tuple[bool, str] | None) -> None:
+        """What test `number` asks about stands there; None is a container. Of members that
+        stand there twice either counts: readers differ, and what is selected does not pass."""
+        test = self._tests[number]
+        fits = test.literal is None or (scalar == test.literal) == test.equal
+        self._met[number] = self._met[number] or fits
+
+    def verdict(self) -> bool | None:
+        """None while it may turn out either way."""
+        met = self._met
+        if all(met):
+            return True
+        if not self.closed:
+            return None
+        pairs = zip(self._tests, met, strict=True)
+        return all(m or (m is None and not test.equal) for test, m in pairs)
+
+
+Conditions = tuple[Condition, ...]
+
+
+def settled(conditions: Conditions) -> bool | None:
+    verdict: bool | None = True
+    for condition in conditions:
+        one = condition.verdict()
+        if one is False:
+            return False
+        verdict = verdict and one
+    return verdict
+
+
+class Scope:
+    """Where a context is looked for: what its selector has found there, the first one counts."""
+
+    __slots__ = ("_found", "closed")
+
+    def __init__(self) -> None:
+        self._found: list[tuple[Slot, Conditions]] = []
+        self.closed = False
+
+    def add(self, slot: "Slot", conditions: Conditions) -> None:
+        self._found = [one for one in self._found if settled(one[1]) is not False]
+        if not self._found or settled(self._found[0][1]) is None:
+            self._found.append((slot, conditions))
+
+    def first(self) -> "tuple[bool, Slot | None]":
+        """Whether that is settled, and what it is."""
+        for slot, conditions in self._found:
+            verdict = settled(conditions)
+            if verdict is not False:
+                return verdict is True, slot
+        return self.closed, None
+
+
+class Slot:
+    """A scalar that may be a field."""
+
+    __slots__ = ("_chosen", "_encode", "_field", "_options", "raw", "text")
+
+    def __init__(self, text: str, raw: bytes, encode: Callable[[str], bytes]) -> None:
+        self.text = text
+        self.raw = raw
+        self._encode = encode
+        self._options: list[tuple[int, Rule, Conditions, Scope | None]] = []
+        self._chosen = False
+        self._field: Field | None = None
+
+    def offer(self, number: int, rule: Rule, conditions: Conditions, scope: Scope | None) -> None:
+        self._options.append((number, rule, conditions, scope))
+        self._options.sort(key=lambda option: option[0])
+
+    @property
+    def offered(self) -> bool:
+        return bool(self._options)
+
+    def choose(self) -> tuple[bool, Field | None]:
+        """Whether it is settled which rule has it, and the field if one has; the first counts."""
+        if self._chosen:
+            return True, self._field
+        while self._options:
+            verdict = settled(self._options[0][2])
+            if verdict is None:
+                return False, None
+            if verdict:
+                rule = self._options[0][1]
+                self._field = Field(self.text, rule, self.raw, self._encode, dropped=b"null")
+                break
+            self._options.pop(0)
+        self._chosen = True
+        return True, self._field
+
+    def resolve(self) -> Field | bytes | None:
+        """The piece, its context found; None while that is open."""
+        done, field = self.choose()
+        if not done or field is None:
+            return self.raw if done else None
+        scope = self._options[0][3]
+        if scope is not None:
+            done, slot = scope.first()
+            if not done:
+                return None
+            if slot is not None:
+                done, other = slot.choose()
+                if not done:
+                    return None
+                field.context = other or slot.text
+        return field
+
+
+Goal = int | Scope | tuple[Condition, int]
+"""A rule by its number, a scope to be told of a context, a test of a condition."""
+
+
+class Thread(NamedTuple):
+    goal: Goal
+    steps: tuple[Step, ...]
+    at: int = 0
+    conditions: Conditions = ()
+
+
+class Place:
+    """One open container: the threads that lead into it, and what ends with it."""
+
+    __slots__ = ("conditions", "names", "scopes", "threads")
+
+    def __init__(self, threads: list[Thread], conditions: list[Condition]) -> None:
+        self.threads = threads
+        self.conditions = conditions
+        self.scopes: dict[int, Scope] = {}
+        self.names: frozenset[str] | None = frozenset()
+        """The members whose scalars matter; None: all of them."""
+
+    def note_names(self) -> None:
+        names = set()
+        for thread in self.threads:
+            step = thread.steps[thread.at]
+            if step.wild:
+                self.names = None
+                return
+            if step.name is not None:
+                names.add(step.name)
+        self.names = frozenset(names)
+
+    @property
+    def counts(self) -> bool:
+        """Elements of an array matter."""
+        return any(t.steps[t.at].name is None for t in self.threads)
+
+    def close(self) -> bool:
+        """Whether anything was settled by its end."""
+        for condition in self.conditions:
+            condition.closed = True
+        for scope in self.scopes.values():
+            scope.closed = True
+        return bool(self.conditions or self.scopes)
+
+
+Hits = list[tuple[Goal, Conditions]]
+
+
+class Follower:
+    """The rules of one body, compiled. Raises BadPath."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = rules
+        self._paths = [compile_path(rule.selector).steps for rule in rules]
+        selectors = (rule.context_selector for rule in rules)
+        self._contexts = [compile_path(text) if text else None for text in selectors]
+        self._root: dict[int, Scope] = {}
+
+    def open_root(self) -> tuple[Place, Hits]:
+        """The place above a document: its threads are at the root's own steps."""
+        self._root = {}
+        threads: list[Thread] = []
+        for number, (path, context) in enumerate(zip(self._paths, self._contexts, strict=True)):
+            threads.append(Thread(number, path))
+            if context is not None and not context.relative:
+                scope = self._root[number] = Scope()
+                threads.append(Thread(scope, context.steps))
+        hits: Hits = [(thread.goal, ()) for thread in threads if not thread.steps]
+        return self.enter([thread for thread in threads if thread.steps], []), hits
+
+    def close_root(self) -> None:
+        for scope in self._root.values():
+            scope.closed = True
+
+    def enter(self, threads: list[Thread], conditions: list[Condition]) -> Place:
+        """Go into a container."""
+        place = Place(threads, conditions)
+        for thread in tuple(threads):
+            if isinstance(thread.goal, int) and thread.at == len(thread.steps) - 1:
+                context = self._contexts[thread.goal]
+                if context is not None and context.relative and thread.goal not in place.scopes:
+                    scope = place.scopes[thread.goal] = Scope()
+                    threads.append(Thread(scope, context.steps))
+        place.note_names()
+        return place
+
+    def child(self, place: Place, key: str | int) -> tuple[list[Thread], list[Condition], Hits]:
+        """What leads on to a member or an element, and which goals it reaches itself."""
+        threads: list[Thread] = []
+        made: list[Condition] = []
+        hits: Hits = []
+        for thread in place.threads:
+            step = thread.steps[thread.at]
+            if step.descendant:
+                threads.append(thread)
+            if not step.selects(key):
+                continue
+            conditions = thread.conditions
+            if step.tests:
+                condition = Condition(step.tests)
+                made.append(condition)
+                conditions = (*conditions, condition)
+                threads += _checks(condition, step.tests)
+            if thread.at + 1 == len(thread.steps):
+                hits.append((thread.goal, conditions))
+            else:
+                threads.append(Thread(thread.goal, thread.steps, thread.at + 1, conditions))
+        return threads, made, hits
+
+    def scope(self, place: Place | None, number: int) -> Scope | None:
+        """Where the context of a field that rule `number` selects in `place` is looked for."""
+        if number in self._root:
+            return self._root[number]
+        return place.scopes.get(number) if place is not None else None
+
+
+def _checks(condition: Condition, tests: Sequence[Test]) -> list[Thread]:
+    return [
+        Thread((condition, number), tuple(Step(name) for name in test.names))
+        for number, test in enumerate(tests)
+    ]
