@@ -147,7 +147,7 @@ class Connection(HttpToolsProtocol):
             self._refuse(self._too_large())
 
     def on_message_begin(self) -> None:
-        if len(self.pipeline) >= PIPELINED:
+        if len(self.pipeline) >= PIPELINED or self.transport.is_closing():
             raise ValueError  # stops the parser: those before it are answered
         self.url = b""
         self.headers = []
@@ -372,6 +372,8 @@ class Connection(HttpToolsProtocol):
         if self._refused:
             return
         self._refused = True
+        if self.transport.is_closing():  # the answer before it said that it was the last
+            return
         cycle = self.cycle
         if cycle is not None and not cycle.response_complete:
             if self.pipeline or not cycle.more_body or cycle.response_started:
