@@ -339,7 +339,8 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
-        if self.transport.is_closing():
+        if self.transport.is_closing():  # who does not take the last answer is not waited for
+            self._deadline = self.loop.time() + self._limits.keep_alive_timeout
             return
         if self.pipeline:
             cycle, app = self.pipeline.pop()
