@@ -1,5 +1,6 @@
 """Groups of verbs: imported late, helpful when mistyped, and silent about what was typed."""
 
+import gc
 import importlib
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,11 @@ class Verb(NamedTuple):
     summary: str
 
     def load(self) -> click.Command:
-        module = importlib.import_module(f"vault.cli.{self.module}")
+        gc.disable()  # what is imported stays: looking through it for garbage takes a tenth of it
+        try:
+            module = importlib.import_module(f"vault.cli.{self.module}")
+        finally:
+            gc.enable()
         command: click.Command = getattr(module, self.name.replace("-", "_"))
         return command
 
