@@ -417,7 +417,7 @@ class Connection(HttpToolsProtocol):
 
     def leave(self) -> None:
         """Make room for another. Who has just sent something stays: it would be lost."""
-        if self._stuck_since < math.inf:
+        if self.transport.get_write_buffer_size():  # closing would wait for who takes nothing
             self.transport.abort()
         elif not self._unread():
             self.connections.discard(self)
