@@ -29,6 +29,7 @@ _SPACE = re.compile(_WS)
 _SKIP_ELEMENTS = re.compile(rb"(?:" + _WS + _SCALAR + _WS + rb",)*+")
 _SKIP_NONE = re.compile(rb"")
 _IS_NUMBER = re.compile(_NUMBER)
+_NOTHING = {b"null", b'""'}
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -64,8 +65,8 @@ class _Frame:
 class JsonParser:
     """One document, or with `lines` any number of them one after another (NDJSON).
 
-    Rules select scalars: strings, numbers, true and false; null passes. What is dropped becomes
-    null. Raises BadPath for a selector that cannot be followed.
+    Rules select scalars: strings, numbers, true and false; null and empty strings pass. What is
+    dropped becomes null. Raises BadPath for a selector that cannot be followed.
     """
 
     def __init__(
@@ -231,14 +232,14 @@ class JsonParser:
     ) -> None:
         raw = found[group]
         string = raw[:1] == b'"'
-        if raw == b"null" and not any(isinstance(goal, tuple) for goal, _ in hits):
+        if raw in _NOTHING and not any(isinstance(goal, tuple) for goal, _ in hits):
             return
         text = self._text(raw) if string else raw.decode()
         slot = Slot(text, raw, _write_string if string else _write_number)
         for goal, conditions in hits:
             if isinstance(goal, tuple):
                 goal[0].saw(goal[1], (string, text))
-            elif raw == b"null":
+            elif raw in _NOTHING:
                 continue
             elif isinstance(goal, int):
                 scope = self._follow.scope(place, goal)

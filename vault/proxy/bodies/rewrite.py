@@ -127,6 +127,8 @@ def put_back(field: Field) -> bytes:
     if rule.operation == "drop":
         return field.dropped
     outcome = field.outcome
+    if outcome == field.text:
+        return field.raw  # however that was spelled
     if isinstance(outcome, str):
         try:
             return field.encode(outcome)
