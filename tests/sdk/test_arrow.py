@@ -37,9 +37,9 @@ class Watched(jeton.Client):
 
     sent: list[int]
 
-    def send(self, call: Call[Any]) -> Any:
+    def _send_by(self, call: Call[Any], deadline: float) -> Any:
         self.sent.append(len(call.body or b""))
-        return super().send(call)
+        return super()._send_by(call, deadline)
 
 
 @pytest.fixture(scope="module")

@@ -66,6 +66,16 @@ def test_one_that_is_slow_by_itself_says_nothing() -> None:
     assert calls.limit == 64
 
 
+def test_a_few_that_are_slow_by_themselves_say_nothing_either() -> None:
+    calls, clock, _ = made(64)
+    for _ in range(40):
+        came = [calls.enter() for _ in range(8)]
+        clock.now += PATIENCE + 0.2
+        for one in came:
+            calls.leave(one)
+    assert calls.limit == 64
+
+
 @given(st.integers(1, 600), st.lists(st.floats(0, 5), max_size=40))
 def test_it_stays_within_its_bounds(most: int, delays: list[float]) -> None:
     calls, clock, told = made(most)

@@ -2,9 +2,9 @@
 
 Everything that a call may have to wait for (the store, the record's disk, a thread for large
 batches) is a queue. Taking in more than comes out makes every answer late and none more, so
-here the limit follows what comes out: while even the quickest call of an interval takes longer
-than `PATIENCE` it shrinks, and otherwise it grows back. The quickest one is asked because a large
-batch is slow by itself, and says nothing of a queue.
+here the limit follows what comes out: where there are many, and even the quickest of an interval
+takes longer than `PATIENCE`, it shrinks, and otherwise it grows back. The quickest one is asked
+because a large batch is slow by itself, and says nothing of a queue; nor do a few of them.
 """
 
 from collections.abc import Callable
@@ -34,6 +34,8 @@ class InFlight:
         self._clock = clock
         self._quickest = inf
         self._looked = clock()
+        self._crowd = 0
+        """The most that there were at once since it was looked."""
         self.count = 0
 
     def check(self) -> None:
@@ -45,6 +47,7 @@ class InFlight:
         """One more. Returns when it came, for `leave`. Raises as `check`."""
         self.check()
         self.count += 1
+        self._crowd = max(self._crowd, self.count)
         self._tell(self.count)
         return self._clock()
 
@@ -59,8 +62,8 @@ class InFlight:
 
     def _look(self, now: float) -> None:
         step = self.limit // 4 or 1
-        if self._quickest > PATIENCE:
+        if self._quickest > PATIENCE and self._crowd > self.limit // 2:
             self.limit = max(min(FEWEST, self._most), self.limit - step)
         else:
             self.limit = min(self._most, self.limit + step)
-        self._looked, self._quickest = now, inf
+        self._looked, self._quickest, self._crowd = now, inf, self.count
