@@ -19,6 +19,7 @@ from vault.proxy.bodies.fixed_width import FixedWidthParser
 from vault.proxy.bodies.json import JsonParser
 from vault.proxy.bodies.pieces import Operation, Parser, Rule
 from vault.proxy.bodies.rewrite import Rewriter
+from vault.proxy.bodies.xml import XmlParser
 
 CHUNK = 1 << 16
 SIZE = 4 << 20
@@ -65,6 +66,9 @@ COLUMN_RULES = [rule("column3"), rule("column19", context_selector="column3")]
 CLAIM = "2" + "some text ".ljust(10) + NIR + "other things stand here ".ljust(101) + "\n"
 CLAIM_RULES = [rule("2:12-26")]
 
+TEXTS = "".join(f"<member{n}>some text of it {n}</member{n}>" for n in range(19))
+ELEMENTS = f"<one><nir>{NIR}</nir>{TEXTS}</one>"
+
 
 Case = tuple[bytes, Callable[[], Parser]]
 
@@ -77,6 +81,7 @@ def cases() -> dict[str, Case]:
         "ndjson": (repeated("", flat, "\n", "\n"), lambda: JsonParser([rule("nir")], lines=True)),
         "csv": (repeated(f"{COLUMNS}\n", ROW, "", ""), lambda: CsvParser(COLUMN_RULES)),
         "fixed-width": (repeated("", CLAIM, "", ""), lambda: FixedWidthParser(CLAIM_RULES)),
+        "xml": (repeated("<all>", ELEMENTS, "\n", "</all>"), lambda: XmlParser([rule("//nir")])),
         "json-fhir": (repeated("[", PATIENT, ",\n", "]"), lambda: JsonParser(FHIR)),
     }
 

@@ -6,11 +6,12 @@ little happens in Python. UTF-8 alone (a byte-order mark may stand before it).
 
 import json
 import re
-from collections import deque
 from collections.abc import Sequence
 from functools import lru_cache
 
-from vault.proxy.bodies.json_follow import Condition, Follower, Hits, Place, Slot, Thread
+from vault.proxy.bodies.follow import Condition, Follower, Hits, Place, Slot, Thread
+from vault.proxy.bodies.holding import Holding, TooMuchHeld
+from vault.proxy.bodies.jsonpath import compile_path
 from vault.proxy.bodies.pieces import DoesNotFit, Limits, Piece, Rule
 from vault.proxy.bodies.window import Window
 
@@ -74,21 +75,18 @@ class JsonParser:
     ) -> None:
         self._limits = limits or Limits()
         self._lines = lines
-        self._follow = Follower(rules)
+        self._follow = Follower(rules, compile_path)
         self._window = Window(self._limits.token)
         self._frames: list[_Frame] = []
         self._roots = 0
         self._after = False  # a container has just ended: a comma or the end of its parent follows
         self._begun = False
-        self._out: list[Piece] = []
-        self._held: deque[Slot | bytes] = deque()
-        self._size = 0
+        self._holding = Holding(self._limits.record)
 
     def feed(self, chunk: bytes) -> Sequence[Piece]:
         if self._window.add(chunk):
             self._scan()
-        out, self._out = self._out, []
-        return out
+        return self._holding.taken()
 
     def close(self) -> Sequence[Piece]:
         empty = not self._begun and not self._window.data
@@ -99,8 +97,8 @@ class JsonParser:
             raise window.broken("the body ends in the middle of a value, or is not well formed")
         if not self._roots and not self._lines and not empty:
             raise window.broken("there is no value")
-        self._drain()
-        out = self._out
+        self._holding.drain()
+        out = self._holding.taken()
         assert isinstance(out[-1], bytes)
         out[-1] = out[-1][:-1]
         return out
@@ -155,7 +153,7 @@ class JsonParser:
 
     def _end_root(self) -> None:
         self._follow.close_root()
-        self._drain()
+        self._holding.drain()
 
     def _read_next(self, frame: _Frame) -> bool:
         window = self._window
@@ -221,8 +219,8 @@ class JsonParser:
 
     def _leave(self, frame: _Frame) -> None:
         self._frames.pop()
-        if frame.place.close() and self._held:
-            self._drain()
+        if frame.place.close():
+            self._holding.drain()
         self._after = bool(self._frames)
         if not self._frames:
             self._end_root()
@@ -235,7 +233,8 @@ class JsonParser:
         if raw in _NOTHING and not any(isinstance(goal, tuple) for goal, _ in hits):
             return
         text = self._text(raw) if string else raw.decode()
-        slot = Slot(text, raw, _write_string if string else _write_number)
+        write = _write_string if string else _write_number
+        slot = Slot(text, raw, write, dropped=b"null")
         for goal, conditions in hits:
             if isinstance(goal, tuple):
                 goal[0].saw(goal[1], (string, text))
@@ -249,9 +248,8 @@ class JsonParser:
         if slot.offered:
             self._pass(found.start(group))
             self._window.start = found.end(group)
-            self._hold(slot, len(raw))
-        if self._held:
-            self._drain()
+            self._hold(slot)
+        self._holding.drain()
 
     def _text(self, raw: bytes) -> str:
         """What a string says."""
@@ -265,30 +263,15 @@ class JsonParser:
         return text
 
     def _pass(self, until: int) -> None:
-        data = self._window.take(until)
-        if data and self._held:
-            self._hold(data, len(data))
-        elif data:
-            self._out.append(data)
+        self._hold(self._window.take(until))
 
-    def _hold(self, what: Slot | bytes, size: int) -> None:
-        self._held.append(what)
-        self._size += size
-        if self._size > self._limits.record:
+    def _hold(self, what: Slot | bytes) -> None:
+        try:
+            self._holding.add(what)
+        except TooMuchHeld:
             raise self._window.broken(
                 f"{self._limits.record} bytes do not settle whether or how a field is replaced"
-            )
-
-    def _drain(self) -> None:
-        held = self._held
-        while held:
-            first = held[0]
-            piece = first if isinstance(first, bytes) else first.resolve()
-            if piece is None:
-                return
-            held.popleft()
-            self._size -= len(first if isinstance(first, bytes) else first.raw)
-            self._out.append(piece)
+            ) from None
 
 
 def _write_string(text: str) -> bytes:

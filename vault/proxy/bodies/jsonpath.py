@@ -64,6 +64,8 @@ class Step:
 class Path:
     steps: tuple[Step, ...]
     relative: bool = False
+    up: int = 0
+    """How many containers above the one that holds the field a relative path begins."""
 
 
 def compile_path(text: str) -> Path:

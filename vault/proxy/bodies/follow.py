@@ -1,4 +1,4 @@
-"""Follows paths down a JSON document: which scalars rules select, under which conditions.
+"""Follows paths down a tree, JSON or XML: which scalars rules select, under which conditions.
 
 Every path is a *thread* that knows how many of its steps led to the container at hand. A filter
 makes a condition that what stands beside the selected will settle, and a context selector a
@@ -8,7 +8,7 @@ scope whose end settles that there is none: until then a scalar is held in a `Sl
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from vault.proxy.bodies.jsonpath import Step, Test, compile_path
+from vault.proxy.bodies.jsonpath import Path, Step, Test
 from vault.proxy.bodies.pieces import Field, Rule
 
 
@@ -79,9 +79,12 @@ class Scope:
 class Slot:
     """A scalar that may be a field."""
 
-    __slots__ = ("_chosen", "_encode", "_field", "_options", "raw", "text")
+    __slots__ = ("_chosen", "_dropped", "_encode", "_field", "_options", "raw", "text")
 
-    def __init__(self, text: str, raw: bytes, encode: Callable[[str], bytes]) -> None:
+    def __init__(
+        self, text: str, raw: bytes, encode: Callable[[str], bytes], *, dropped: bytes = b""
+    ) -> None:
+        self._dropped = dropped
         self.text = text
         self.raw = raw
         self._encode = encode
@@ -107,7 +110,7 @@ class Slot:
                 return False, None
             if verdict:
                 rule = self._options[0][1]
-                self._field = Field(self.text, rule, self.raw, self._encode, dropped=b"null")
+                self._field = Field(self.text, rule, self.raw, self._encode, dropped=self._dropped)
                 break
             self._options.pop(0)
         self._chosen = True
@@ -183,13 +186,13 @@ Hits = list[tuple[Goal, Conditions]]
 
 
 class Follower:
-    """The rules of one body, compiled. Raises BadPath."""
+    """The rules of one body, compiled by what reads its paths. Raises what `compiled` raises."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule], compiled: Callable[[str], Path]) -> None:
         self.rules = rules
-        self._paths = [compile_path(rule.selector).steps for rule in rules]
+        self._paths = [compiled(rule.selector).steps for rule in rules]
         selectors = (rule.context_selector for rule in rules)
-        self._contexts = [compile_path(text) if text else None for text in selectors]
+        self._contexts = [compiled(text) if text else None for text in selectors]
         self._root: dict[int, Scope] = {}
 
     def open_root(self) -> tuple[Place, Hits]:
@@ -212,11 +215,14 @@ class Follower:
         """Go into a container."""
         place = Place(threads, conditions)
         for thread in tuple(threads):
-            if isinstance(thread.goal, int) and thread.at == len(thread.steps) - 1:
-                context = self._contexts[thread.goal]
-                if context is not None and context.relative and thread.goal not in place.scopes:
-                    scope = place.scopes[thread.goal] = Scope()
-                    threads.append(Thread(scope, context.steps))
+            if not isinstance(thread.goal, int) or thread.goal in place.scopes:
+                continue
+            context = self._contexts[thread.goal]
+            if context is None or not context.relative:
+                continue
+            if thread.at == len(thread.steps) - 1 - context.up:
+                scope = place.scopes[thread.goal] = Scope()
+                threads.append(Thread(scope, context.steps))
         place.note_names()
         return place
 
@@ -243,8 +249,22 @@ class Follower:
                 threads.append(Thread(thread.goal, thread.steps, thread.at + 1, conditions))
         return threads, made, hits
 
+    def reached(self, place: Place, key: str) -> Hits:
+        """The goals at a leaf of this name, which no wildcard means (an attribute, a text)."""
+        return [
+            (thread.goal, thread.conditions)
+            for thread in place.threads
+            if thread.steps[thread.at].name == key and thread.at + 1 == len(thread.steps)
+        ]
+
+    def up(self, number: int) -> int:
+        """How many places above a field of rule `number` its context is looked for."""
+        context = self._contexts[number]
+        return context.up if context is not None else 0
+
     def scope(self, place: Place | None, number: int) -> Scope | None:
-        """Where the context of a field that rule `number` selects in `place` is looked for."""
+        """Where the context of a field that rule `number` selects is looked for, `place` being
+        the one `up` above it."""
         if number in self._root:
             return self._root[number]
         return place.scopes.get(number) if place is not None else None

@@ -1,0 +1,133 @@
+"""XML: offsets are right wherever chunks are cut, and an independent parser sees the edit."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.proxy.bodies.reversing import Reversing, cut, parsed, rewritten, rule, shape, texts
+from vault.proxy.bodies.jsonpath import BadPath
+from vault.proxy.bodies.pieces import Field, Limits, Unparsable
+from vault.proxy.bodies.xml import XmlParser
+
+SPACES = {"c": "urn:hl7-org:v3", "": "urn:hl7-org:v3"}
+CDA = b"""<?xml version="1.0" encoding="UTF-8"?>
+<!-- <id root="9" extension="000"/> --><d:Doc xmlns:d="urn:hl7-org:v3">
+ <d:role a='>' >
+  <d:id root = "1.2" extension='12&#51;' /><d:id extension="456" root="1.3"/>
+  <d:patient><d:name>D&#233;s</d:name><d:birthTime value="1984"/></d:patient>
+  <d:text> <![CDATA[7<8]]><!-- c --> </d:text>
+ </d:role></d:Doc>
+"""
+ID = "//c:id[@root='1.2']/@extension"
+BORN = "//patient/birthTime/@value"
+RULES = [rule(ID), rule(BORN, context_selector="../../id[@root='1.2']/@extension"), rule("//text")]
+
+
+def parser() -> XmlParser:
+    return XmlParser(RULES, namespaces=SPACES)
+
+
+async def test_everything_else_stays() -> None:
+    ask = Reversing()
+    out = await rewritten(parser(), [CDA], ask)
+    expected = CDA.replace(b"12&#51;", b"321").replace(b"1984", b"4891")
+    assert out == expected.replace(b"<![CDATA[7<8]]><!-- c -->", b"8&lt;7")
+    assert ("1984", "321") in [(a[2][0], a[3][0]) for a in ask.asked]
+
+
+@given(at=st.lists(st.integers(0, len(CDA)), max_size=8))
+async def test_chunks_make_no_difference(at: list[int]) -> None:
+    whole = shape(parsed(parser(), [CDA]))
+    assert shape(parsed(parser(), cut(CDA, at))) == whole
+    assert await rewritten(parser(), cut(CDA, at), Reversing(identity=True)) == CDA
+
+
+def test_single_bytes_make_no_difference() -> None:
+    assert shape(parsed(parser(), cut(CDA, range(len(CDA))))) == shape(parsed(parser(), [CDA]))
+
+
+FHIR = b"""<Patient xmlns="urn:f"><birthDate value="1984"/>
+<identifier><value value="77"/><system value="urn:other"/></identifier>
+<identifier><value value="123"/><system value="urn:ins"/></identifier></Patient>"""
+
+
+async def test_a_condition_and_a_context_may_follow_the_field() -> None:
+    ask = Reversing()
+    nir = "identifier[system/@value='urn:ins']/value/@value"
+    rules = [rule("//birthDate/@value", context_selector=f"../{nir}"), rule(f"/Patient/{nir}")]
+    out = await rewritten(XmlParser(rules, namespaces={"": "urn:f"}), [FHIR], ask)
+    assert out == FHIR.replace(b"1984", b"4891").replace(b'"123"', b'"321"')
+    assert ask.asked[1][2:] == (["1984"], ["321"])
+
+
+def test_conditions_on_the_text_of_siblings() -> None:
+    body = b"<a><o><Id>12</Id><Cd>X</Cd></o><o><Id>34</Id><Cd> Y </Cd></o><o><Id>56</Id></o></a>"
+    for condition, found in [("Cd='Y'", ["34"]), ("Cd", ["12", "34"]), ("Cd!='Y'", ["12", "56"])]:
+        assert texts(parsed(XmlParser([rule(f"/a/o[{condition}]/Id")]), [body])) == found
+
+
+elements = st.recursive(
+    st.builds(lambda tag, text: f"<{tag} k='{text}'>{text}</{tag}>", st.sampled_from("abc"),
+              st.sampled_from(["", "12", " 3&lt;4 ", "&amp;", "\u00e9", "<![CDATA[5]]>"])),
+    lambda inner: st.builds(
+        lambda tag, parts: f"<{tag}\n>{''.join(parts)}</{tag}>",
+        st.sampled_from("dbe"), st.lists(inner, max_size=3)),
+).map(lambda body: body.replace("='<![CDATA[5]]>'", "='5'"))  # fmt: skip
+
+
+@given(body=elements, at=st.lists(st.integers(0, 200), max_size=6))
+async def test_what_comes_out_is_the_edited_tree(body: str, at: list[int]) -> None:
+    raw = f"<r>{body}</r>".encode()
+    rules = [rule("//b"), rule("//*/@k")]
+    whole = shape(parsed(XmlParser(rules), [raw]))
+    assert shape(parsed(XmlParser(rules), cut(raw, range(len(raw))))) == whole
+    out = await rewritten(XmlParser(rules), cut(raw, at))
+    tree = ET.fromstring(raw)
+    for element in tree.iter():
+        if "k" in element.attrib:
+            element.set("k", element.attrib["k"][::-1])
+        if element.tag == "b" and not len(element) and element.text:
+            element.text = element.text.replace(element.text.strip(), element.text.strip()[::-1])
+    assert ET.tostring(ET.fromstring(out)) == ET.tostring(tree)
+
+
+async def test_the_encoding_stays() -> None:
+    body = '<?xml version="1.0" encoding="ISO-8859-1"?><é>é1</é>'.encode("latin-1")
+    out = await rewritten(XmlParser([rule("/é")]), [body])
+    assert out == body.replace(b"\xe91", b"1\xe9")
+    field = parsed(XmlParser([rule("/é")]), [body])[1]
+    assert isinstance(field, Field)
+    assert field.encode("\u20ac") == b"&#8364;"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"<!DOCTYPE a><a/>", b"<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>", b"<a>", b"<a></b>", b"a",
+     "<a/>".encode("utf-16"), b"<?xml version='1.0' encoding='utf-16'?><a/>", b"<a>&b;</a>",
+     b"<?xml version='1.0' encoding='cp1252'?><a/>", b"<a>1<b/></a>", b"<a b='<'/>"],
+)  # fmt: skip
+def test_what_is_refused(body: bytes) -> None:
+    with pytest.raises(Unparsable, match="at byte"):
+        parsed(XmlParser([rule("/a")]), [body])
+
+
+def test_depth_and_tokens_have_limits() -> None:
+    for body in (b"<a>" * 20, b"<a b='" + b"1" * 200, b"<a>" + b"1" * 200):
+        with pytest.raises(Unparsable):
+            XmlParser([rule("//a")], Limits(token=100, depth=10)).feed(body)
+
+
+def test_a_long_text_that_nobody_asks_for_passes() -> None:
+    reader = XmlParser([rule("/a/b")], Limits(token=100))
+    sent = list(reader.feed(b"<a>" + b"1" * 90))
+    for _ in range(50):
+        sent += reader.feed(b"2" * 90)
+    assert sum(len(one) for one in sent if isinstance(one, bytes)) == 3 + 51 * 90
+
+
+@pytest.mark.parametrize("path", ["", "a", "/", "/a/@b/c", "/x:a", "/a[", "/a[1]", "/a[b=c]"])
+def test_what_no_stream_can_follow_is_refused(path: str) -> None:
+    with pytest.raises(BadPath):
+        XmlParser([rule(path)])
