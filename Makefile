@@ -42,8 +42,8 @@ docs: .venv/installed
 	@echo "docs/_build/html/index.html"
 
 bench: .venv/installed
-	$(RUN) benchmarks.engine
-	$(RUN) benchmarks.http
+	$(RUN) benchmarks run
+	@echo "benchmarks/results/report.html"
 
 mutants: .venv/installed
 	$(RUN) tests.mutants

@@ -1,0 +1,79 @@
+"""The results as one HTML page that needs nothing else: light, dark and on paper."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from benchmarks.results import Result
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --line: #d5d9de;
+  --bar: #2f6fb3; --dim: #5b6470; --good: #1a7f37; --bad: #b42318 }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ed; --paper: #14181d; --line: #363d46;
+  --bar: #6aa7e8; --dim: #9aa4b0; --good: #4ac26b; --bad: #ff7b6e } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
+  max-width: 68rem; margin: 2rem auto; padding: 0 1rem }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
+caption { text-align: left; color: var(--dim); padding-bottom: .6rem }
+th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid var(--line) }
+.n { text-align: right } .yes { color: var(--good) } .no { color: var(--bad); font-weight: 600 }
+code { font-size: .85em; color: var(--dim) } dt { color: var(--dim) }
+dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem } dd { margin: 0 }
+@media print { :root { --ink: #000; --paper: #fff; --line: #aaa; --dim: #444 }
+  body { margin: 0; max-width: none } tr { break-inside: avoid } }
+"""
+CAPTION = (
+    "Medians. The baseline was measured in turn with the value, in the same run; the ratio is the"
+    " median of the pairs' ratios, and the spread the interquartile range over the median, of the"
+    " ratios where there is a baseline. Absolute figures belong to this machine; ratios travel."
+)
+HEAD = "".join(
+    f"<th{' class=n' if right else ''}>{word}</th>"
+    for word, right in [
+        ("what", False),
+        ("unit", False),
+        ("value", True),
+        ("baseline", True),
+        ("ratio", True),
+        ("spread", True),
+        ("target", False),
+        ("command", False),
+    ]
+)
+
+
+def page(results: Sequence[Result], machine: Mapping[str, object]) -> str:
+    rows = "".join(_row(one) for one in results)
+    facts = "".join(f"<dt>{escape(name)}</dt><dd>{_fact(of)}</dd>" for name, of in machine.items())
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        f"<title>Jeton: benchmarks</title><style>{STYLE}</style></head><body>"
+        f"<h1>Benchmarks</h1><table><caption>{CAPTION}</caption>"
+        f"<thead><tr>{HEAD}</tr></thead><tbody>{rows}</tbody></table>"
+        f"<h2>Machine</h2><dl>{facts}</dl></body></html>\n"
+    )
+
+
+def _row(one: Result) -> str:
+    ratio = "" if one.ratio is None else f"{one.ratio:.2f}"
+    mark = {None: "", True: "yes", False: "no"}[one.reached]
+    word = {"": "", "yes": "reached", "no": "missed"}[mark]
+    return (
+        f"<tr><td>{escape(one.name)}</td><td>{escape(one.unit)}</td>"
+        f'<td class="n">{number(one.value)}</td><td class="n">{number(one.baseline)}'
+        f'</td><td class="n">{ratio}</td><td class="n">{one.spread:.0%}</td>'
+        f'<td>{escape(one.target or "")} <span class="{mark}">{word}</span></td>'
+        f"<td><code>{escape(one.command)}</code></td></tr>"
+    )
+
+
+def number(figure: float | None) -> str:
+    if figure is None:
+        return ""
+    return f"{figure:,.0f}" if figure >= 1000 else f"{figure:,.4g}"
+
+
+def _fact(of: object) -> str:
+    if isinstance(of, Mapping):
+        return escape(", ".join(f"{name} {version}" for name, version in of.items()))
+    return escape(str(of))

@@ -1,0 +1,108 @@
+"""The benchmarks that `python -m benchmarks run` knows by name."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import http
+from benchmarks.awake import awake
+from benchmarks.engine_ff1 import BOUND_ROWS, DIGITS, aes_bound
+from benchmarks.population import nirs
+from benchmarks.results import Result, result
+from benchmarks.timing import interleaved
+from vault.config import Transformation as Configured
+from vault.crypto.ff1 import FF1
+from vault.crypto.keyset import new_keyset
+from vault.engine.transformation import Transformation
+
+COMMAND = "python -m benchmarks run {}"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often everything is measured, and for how long each time."""
+
+    rounds: int
+    seconds: int
+
+
+WHOLE, QUICK = Pace(7, 4), Pace(3, 1)
+
+
+def engine(pace: Pace) -> Iterator[Result]:
+    """FF1 and `fr-nir` in batches of 4,096, beside ten AES blocks a value by OpenSSL."""
+    values = np.random.default_rng(1).integers(0, 10**DIGITS, BOUND_ROWS, np.uint64)
+    transformation = Transformation("fr-nir", Configured("fr-nir"), new_keyset(datetime.now(UTC)))
+    people = list(nirs(BOUND_ROWS, seed=11))
+    jobs: dict[str, Callable[[], object]] = {
+        "bound": aes_bound(os.urandom(32)),
+        "ff1": partial(FF1(os.urandom(32), 10).encrypt_ints, values, DIGITS, os.urandom(8)),
+        "fr-nir": partial(transformation.tokenise, people, "c"),
+    }
+    rates: dict[str, list[float]] = {name: [] for name in jobs}
+    for _ in range(pace.rounds):
+        for name, taken in interleaved(jobs, repeats=5).items():
+            rates[name].append(BOUND_ROWS / taken)
+    command, bound = COMMAND.format("engine"), rates["bound"]
+    yield result("FF1, batches of 4,096", "values/s", rates["ff1"], command, bound, "ratio >= 0.3")
+    yield result(
+        "fr-nir, batches of 4,096", "values/s", rates["fr-nir"], command, bound, "value >= 8e6"
+    )
+
+
+TARGETS = {
+    "single tokenise": "ratio >= 0.60",
+    "single detokenise": "ratio >= 0.40",
+    "batch of 1000": "value >= 3e6",
+    "Arrow of 100,000": "value >= 6e6",
+}
+
+
+def service(pace: Pace) -> Iterator[Result]:
+    """Calls over HTTP, beside a bare ASGI callable on the same server; needs `wrk`."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        config = http.initialised(folder / "data")
+        credentials = http.add_clients(config, http.CLIENTS)
+        bare, ours = _servers(stack, config)
+        stack.enter_context(awake(http.LOAD_CORE))
+        for work in http.works(ours[0], credentials):
+            for target in (bare, ours):
+                http.wrk(target, work, 1, folder)  # warms both; wrk knows whole seconds only
+            base, runs = [], []
+            for _ in range(pace.rounds):
+                base.append(http.wrk(bare, work, pace.seconds, folder))
+                runs.append(http.wrk(ours, work, pace.seconds, folder))
+            yield from _figures(work, runs, base)
+
+
+def _servers(stack: ExitStack, config: Path) -> tuple[tuple[str, int], tuple[str, int]]:
+    """Address and process id of the bare callable and of the service."""
+    bare, vault = http.free_port(), http.free_port()
+    base, url = f"http://127.0.0.1:{bare}", f"http://127.0.0.1:{vault}"
+    uvicorn = [sys.executable, "-m", "uvicorn", "benchmarks.bare:app", "--no-access-log"]
+    uvicorn += ["--loop", "uvloop", "--http", "httptools", "--port", str(bare)]
+    serve = [sys.executable, "-m", "vault", "serve", "--config", str(config), "--port", str(vault)]
+    base_pid = stack.enter_context(http.server(uvicorn, f"{base}/"))
+    return (base, base_pid), (url, stack.enter_context(http.server(serve, f"{url}/readyz")))
+
+
+def _figures(work: http.Work, runs: list[http.Run], base: list[http.Run]) -> Iterator[Result]:
+    """Values a second, and processor time a request."""
+    command, many = COMMAND.format("service"), work.per_request
+    rates, bare = [run.rate * many for run in runs], [run.rate * many for run in base]
+    yield result(work.name, "values/s", rates, command, bare, TARGETS[work.name])
+    spent = [1e6 / run.per_processor_second for run in runs]
+    least = [1e6 / run.per_processor_second for run in base]
+    yield result(f"{work.name}, processor time", "us/request", spent, command, least)
+
+
+BENCHMARKS: dict[str, Callable[[Pace], Iterator[Result]]] = {"engine": engine, "service": service}
