@@ -6,7 +6,8 @@
     locust -f benchmarks/locust/locustfile.py --headless --users 64 --spawn-rate 64 -t 30s
 
 Limits apply to load as to anybody: give the two clients what the run will spend. `python -m
-benchmarks.locust.short` does all of this against a service of its own.
+benchmarks.locust.short` does all of this against a service of its own. `thresholds.py` has the
+options that end a run with exit code 1.
 """
 
 import os
@@ -14,6 +15,7 @@ from itertools import cycle
 
 from locust import FastHttpUser, constant, task
 
+import benchmarks.locust.thresholds  # noqa: F401 (adds its options and listens)
 from benchmarks.population import nirs
 
 PEOPLE = list(nirs(10_000, seed=11))
