@@ -96,6 +96,7 @@ class JsonParser:
         if self._frames or window.at < len(window.data):
             raise window.broken("the body ends in the middle of a value, or is not well formed")
         if not self._roots and not self._lines and not empty:
+            window.at -= 1
             raise window.broken("there is no value")
         self._holding.drain()
         out = self._holding.taken()
