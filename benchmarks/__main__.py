@@ -55,7 +55,7 @@ def run(names: list[str], quick: bool, folder: Path) -> None:
                 progress.update(task, description=one.name)
             progress.advance(task)
     write(folder / "latest.json", results)
-    about = machine()
+    about = {"run": "quick: not to be quoted" if quick else "whole"} | machine()
     (folder / "machine.json").write_text(json.dumps(about, indent=2) + "\n")
     (folder / "report.html").write_text(page(results, about))
     Console().print(table(results))

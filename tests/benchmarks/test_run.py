@@ -17,5 +17,7 @@ def test_a_quick_run_writes_results_machine_and_report(tmp_path):
     results = read(tmp_path / "latest.json")
     assert len(results) == 2
     assert all(one.value > 0 and one.ratio and one.ratio > 0 for one in results)
-    assert json.loads((tmp_path / "machine.json").read_text())["versions"]["numpy"]
+    about = json.loads((tmp_path / "machine.json").read_text())
+    assert about["versions"]["numpy"]
+    assert about["run"].startswith("quick")
     assert all(one.name in (tmp_path / "report.html").read_text() for one in results)
