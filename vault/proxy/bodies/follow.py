@@ -150,7 +150,7 @@ class Place:
 
     __slots__ = ("conditions", "names", "scopes", "threads")
 
-    def __init__(self, threads: list[Thread], conditions: list[Condition]) -> None:
+    def __init__(self, threads: list[Thread], conditions: Sequence[Condition]) -> None:
         self.threads = threads
         self.conditions = conditions
         self.scopes: dict[int, Scope] = {}
@@ -173,6 +173,11 @@ class Place:
         """Elements of an array matter."""
         return any(t.steps[t.at].name is None for t in self.threads)
 
+    @property
+    def shallow(self) -> bool:
+        """Containers that no step selects do not matter either."""
+        return not any(t.steps[t.at].descendant for t in self.threads)
+
     def close(self) -> bool:
         """Whether anything was settled by its end."""
         for condition in self.conditions:
@@ -181,6 +186,9 @@ class Place:
             scope.closed = True
         return bool(self.conditions or self.scopes)
 
+
+_NOWHERE = Place([], ())
+"""No path leads on from here: nothing in it matters."""
 
 Hits = list[tuple[Goal, Conditions]]
 
@@ -213,6 +221,8 @@ class Follower:
 
     def enter(self, threads: list[Thread], conditions: list[Condition]) -> Place:
         """Go into a container."""
+        if not threads:
+            return _NOWHERE
         place = Place(threads, conditions)
         for thread in tuple(threads):
             if not isinstance(thread.goal, int) or thread.goal in place.scopes:

@@ -27,7 +27,23 @@ _END = {True: re.compile(_WS + rb"\]"), False: re.compile(_WS + rb"\}")}
 _NEXT = {True: re.compile(_WS + rb"([,\]])"), False: re.compile(_WS + rb"([,}])")}
 _ROOT = re.compile(_WS + rb"(?:([{\[])|(" + _SCALAR + rb")(?=[ \t\r\n]))")
 _SPACE = re.compile(_WS)
-_SKIP_ELEMENTS = re.compile(rb"(?:" + _WS + _SCALAR + _WS + rb",)*+")
+
+
+def _nested(value: bytes) -> bytes:
+    """A scalar, or an array or an object of such values."""
+    member = rb'"' + _CHARS + rb'"' + _WS + rb":" + _WS + value + _WS
+    element = value + _WS
+    listed = rb"(?:%b(?:,%b%b)*+)?+" % (element, _WS, element)
+    mapped = rb"(?:%b(?:,%b%b)*+)?+" % (member, _WS, member)
+    return rb"(?:%b|\[%b%b\]|\{%b%b\})" % (_SCALAR, _WS, listed, _WS, mapped)
+
+
+# Containers that do not matter are skipped whole where they are as shallow as most are.
+_SKIPPED = {False: _SCALAR, True: _nested(_nested(_SCALAR))}
+_SKIP_ELEMENTS = {
+    shallow: re.compile(rb"(?:" + _WS + value + _WS + rb",)*+")
+    for shallow, value in _SKIPPED.items()
+}
 _SKIP_NONE = re.compile(rb"")
 _IS_NUMBER = re.compile(_NUMBER)
 _NOTHING = {b"null", b'""'}
@@ -35,13 +51,14 @@ _BOM = b"\xef\xbb\xbf"
 
 
 @lru_cache(maxsize=256)
-def _skip_members(names: frozenset[str] | None) -> re.Pattern[bytes]:
-    """Members with scalars that nobody asks about; keys with escapes are looked at."""
+def _skip_members(names: frozenset[str] | None, *, shallow: bool) -> re.Pattern[bytes]:
+    """Members that nobody asks about, with scalars or, in a shallow place, with containers too;
+    keys with escapes are looked at."""
     if names is None:
         return _SKIP_NONE
     asked = b"|".join(re.escape(name.encode()) for name in sorted(names))
     key = rb'"' + (rb"(?!(?:" + asked + rb')")' if names else b"") + rb'[^"\\\x00-\x1f]*+"'
-    return re.compile(rb"(?:" + _WS + key + _WS + rb":" + _WS + _SCALAR + _WS + rb",)*+")
+    return re.compile(rb"(?:" + _WS + key + _WS + rb":" + _WS + _SKIPPED[shallow] + _WS + rb",)*+")
 
 
 class _Frame:
@@ -58,9 +75,9 @@ class _Frame:
         self.end = _END[array]
         self.next = _NEXT[array]
         if array:
-            self.skip = _SKIP_NONE if place.counts else _SKIP_ELEMENTS
+            self.skip = _SKIP_NONE if place.counts else _SKIP_ELEMENTS[place.shallow]
         else:
-            self.skip = _skip_members(place.names)
+            self.skip = _skip_members(place.names, shallow=place.shallow)
 
 
 class JsonParser:
