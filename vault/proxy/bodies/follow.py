@@ -134,6 +134,9 @@ class Slot:
         return field
 
 
+WAYS = 64
+"""How many members' ways a place remembers: their names are the sender's."""
+
 Goal = int | Scope | tuple[Condition, int]
 """A rule by its number, a scope to be told of a context, a test of a condition."""
 
@@ -148,7 +151,7 @@ class Thread(NamedTuple):
 class Place:
     """One open container: the threads that lead into it, and what ends with it."""
 
-    __slots__ = ("conditions", "names", "scopes", "threads")
+    __slots__ = ("conditions", "names", "scopes", "threads", "ways")
 
     def __init__(self, threads: list[Thread], conditions: Sequence[Condition]) -> None:
         self.threads = threads
@@ -156,6 +159,14 @@ class Place:
         self.scopes: dict[int, Scope] = {}
         self.names: frozenset[str] | None = frozenset()
         """The members whose scalars matter; None: all of them."""
+        self.ways: dict[str, tuple[Place, Hits]] = {}
+        """Where members lead, for those that were met and need nothing of their own."""
+
+    @property
+    def plain(self) -> bool:
+        """Nothing in it depends on which document, or which part of one, it is met in."""
+        own = self.conditions or self.scopes
+        return not own and all(isinstance(t.goal, int) and not t.conditions for t in self.threads)
 
     def note_names(self) -> None:
         names = set()
@@ -202,6 +213,7 @@ class Follower:
         selectors = (rule.context_selector for rule in rules)
         self._contexts = [compiled(text) if text else None for text in selectors]
         self._root: dict[int, Scope] = {}
+        self._known: dict[tuple[Thread, ...], Place] = {}
 
     def open_root(self) -> tuple[Place, Hits]:
         """The place above a document: its threads are at the root's own steps."""
@@ -257,7 +269,22 @@ class Follower:
                 hits.append((thread.goal, conditions))
             else:
                 threads.append(Thread(thread.goal, thread.steps, thread.at + 1, conditions))
+        if len(threads) > len(place.threads):
+            threads = list(dict.fromkeys(threads))  # several descendants meet in one state
         return threads, made, hits
+
+    def down(self, place: Place, key: str) -> tuple[Place, Hits]:
+        """`child` and `enter` in one: remembered where it is always the same."""
+        way = place.ways.get(key)
+        if way is None:
+            threads, made, hits = self.child(place, key)
+            below = self.enter(threads, made)
+            if place.plain and below.plain:
+                below = self._known.setdefault(tuple(threads), below)
+                if len(place.ways) < WAYS:
+                    place.ways[key] = below, hits
+            return below, hits
+        return way
 
     def reached(self, place: Place, key: str) -> Hits:
         """The goals at a leaf of this name, which no wildcard means (an attribute, a text)."""

@@ -133,23 +133,23 @@ class XmlParser:
             return
         above = self._elements[-1]
         above.mixed = True
-        threads, made, hits = self._follow.child(above.place, name)
+        place, hits = self._follow.down(above.place, name)
         for goal, _ in hits:
             if isinstance(goal, tuple):
                 goal[0].saw(goal[1], None)
-        if not threads:
+        if not place.threads:
             self._dead = 1
             return
         if len(self._elements) > self._limits.depth:
             raise self._broken(f"nested deeper than {self._limits.depth}")
-        element = _Element(self._follow.enter(threads, made))
+        element = _Element(place)
         self._elements.append(element)
-        asked = self._follow.reached(element.place, TEXT)
-        if asked:
+        asked = TEXT in (place.names or ()) or place.names is None
+        if asked and self._follow.reached(place, TEXT):
             element.inner = self._offset + self._tag().end()
         if attributes:
             self._attributes(element, attributes)
-        if asked:
+        if element.inner is not None:
             self._expat.CharacterDataHandler = element.said.append
         else:
             self._expat.CharacterDataHandler = None
