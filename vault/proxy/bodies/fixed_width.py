@@ -51,12 +51,10 @@ class FixedWidthParser:
         self._types = tuple(prefixes)
 
     def feed(self, chunk: bytes) -> Sequence[Piece]:
-        self._window.add(chunk)
-        return self._scan()
+        return self._scan() if self._window.add(chunk) else []
 
     def close(self) -> Sequence[Piece]:
-        window = self._window
-        out: list[Piece] = []
+        window, out = self._window, self._scan()
         if window.data and self._length is not None:
             raise window.broken("the body ends inside a record")
         if window.data:

@@ -60,9 +60,11 @@ class MultipartParser:
         self._state: Callable[[list[Piece]], bool] = self._first
 
     def feed(self, chunk: bytes) -> Sequence[Piece]:
+        return self._scan() if self._window.add(chunk) else []
+
+    def _scan(self) -> list[Piece]:
         out: list[Piece] = []
         window = self._window
-        window.data += chunk
         while self._state(out):
             pass
         if window.at < len(window.data):
@@ -73,9 +75,10 @@ class MultipartParser:
         return out
 
     def close(self) -> Sequence[Piece]:
+        out = self._scan()
         if self._state != self._epilogue or self._window.data:
             raise self._window.broken("the body ends before its last boundary")
-        return []
+        return out
 
     def _first(self, _out: list[Piece]) -> bool:
         window, mark = self._window, self._mark[2:]
