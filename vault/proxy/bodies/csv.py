@@ -53,6 +53,7 @@ class CsvParser:
         return self._scan() if self._window.add(chunk) else []
 
     def close(self) -> Sequence[Piece]:
+        self._window.join()
         window = self._window
         if not window.data:
             return []

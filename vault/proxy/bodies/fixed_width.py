@@ -54,6 +54,7 @@ class FixedWidthParser:
         return self._scan() if self._window.add(chunk) else []
 
     def close(self) -> Sequence[Piece]:
+        self._window.join()
         window, out = self._window, self._scan()
         if window.data and self._length is not None:
             raise window.broken("the body ends inside a record")

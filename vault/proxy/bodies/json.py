@@ -106,6 +106,7 @@ class JsonParser:
         return self._holding.taken()
 
     def close(self) -> Sequence[Piece]:
+        self._window.join()
         empty = not self._begun and not self._window.data
         self._window.data += b"\n"  # ends a number that is all there is
         self._scan(last=True)

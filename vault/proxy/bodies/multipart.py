@@ -75,6 +75,7 @@ class MultipartParser:
         return out
 
     def close(self) -> Sequence[Piece]:
+        self._window.join()
         out = self._scan()
         if self._state != self._epilogue or self._window.data:
             raise self._window.broken("the body ends before its last boundary")

@@ -9,11 +9,13 @@ class Window:
     """Bytes from `offset` of the body on. Patterns are matched at `at`; what cannot be matched
     yet waits for more, so long as that is no longer than `limit`."""
 
-    __slots__ = ("_limit", "_needs", "at", "data", "offset", "start")
+    __slots__ = ("_limit", "_needs", "_pending", "_size", "at", "data", "offset", "start")
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._needs = 0
+        self._pending: list[bytes] = []
+        self._size = 0
         self.data = b""
         self.at = 0
         """Where the next token begins in `data`."""
@@ -27,8 +29,18 @@ class Window:
         A token cut into very many chunks would be looked at once a chunk: what did not suffice
         has to grow by a quarter first.
         """
-        self.data += chunk
-        return len(self.data) >= self._needs
+        self._pending.append(chunk)
+        self._size += len(chunk)
+        if len(self.data) + self._size < self._needs:
+            return False
+        self.join()
+        return True
+
+    def join(self) -> None:
+        """Take into `data` what was not worth looking at."""
+        self.data += b"".join(self._pending)
+        self._pending.clear()
+        self._size = 0
 
     def stuck(self, what: str) -> None:
         """The bytes at `at` are not complete. Raises Unparsable where they never will be."""
