@@ -32,7 +32,9 @@ def test_samples_without_a_partner_are_refused():
 
 @given(st.lists(st.floats(1, 1e9), min_size=2), st.floats(0.1, 10))
 def test_spread_does_not_depend_on_the_unit(samples, scale):
-    assert spread([one * scale for one in samples]) == pytest.approx(spread(samples), rel=1e-9, abs=1e-9)
+    assert spread([one * scale for one in samples]) == pytest.approx(
+        spread(samples), rel=1e-9, abs=1e-9
+    )
 
 
 @pytest.mark.parametrize(
