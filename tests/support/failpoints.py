@@ -11,7 +11,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 from unittest.mock import patch
 
 from vault.audit.entry import DISCLOSURE, Disclosure, Receipt
@@ -21,7 +20,9 @@ from vault.ledger.ledger import Ledger
 from vault.store.base import Charge, Mark, Verdict
 from vault.store.sqlite import SqliteStore
 from vault.store.tables import Tables
-from vault.web import Application
+from vault.web.calls import Reply
+from vault.web.connection import Connection
+from vault.web.exchange import Exchange
 
 CRASHED = 70
 
@@ -42,7 +43,7 @@ STEPS = (
 def steps(reached: Callable[[str], None]) -> Iterator[None]:
     """Call `reached` at each step of each disclosure that has a request id."""
     commit, write, append = SqliteStore.commit, Tables.write, OpenSegment.append
-    settle, call = Ledger.settle, Application.__call__
+    settle, reply = Ledger.settle, Connection._reply
 
     async def committing(
         store: SqliteStore, group: Sequence[Charge], mark: Mark, now: float
@@ -74,9 +75,9 @@ def steps(reached: Callable[[str], None]) -> Iterator[None]:
         reached("settled")
         return receipt
 
-    async def calling(application: Application, scope: Any, receive: Any, send: Any) -> None:
-        await call(application, scope, receive, send)
-        if scope["type"] == "http" and scope["path"].startswith("/v1/detokenise/"):
+    def replying(connection: Connection, exchange: Exchange, answer: Reply) -> None:
+        reply(connection, exchange, answer)
+        if exchange.path.startswith(b"/v1/detokenise/"):
             reached("answered")
 
     with ExitStack() as stack:
@@ -85,7 +86,7 @@ def steps(reached: Callable[[str], None]) -> Iterator[None]:
             (Tables, "write", charging),
             (OpenSegment, "append", appending),
             (Ledger, "settle", settling),
-            (Application, "__call__", calling),
+            (Connection, "_reply", replying),
         ):
             stack.enter_context(patch.object(owner, name, wrapped))
         yield
