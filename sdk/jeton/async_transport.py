@@ -7,6 +7,7 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from functools import lru_cache
+from math import inf
 from typing import Any
 
 import aiohttp
@@ -38,7 +39,11 @@ class AsyncTransport:
         """The answer, or what came instead; nothing else is raised by the network."""
         session = self._session(send.endpoint)
         url = _url(send.endpoint, call.path)
-        timeout = ClientTimeout(total=send.seconds, sock_connect=CONNECT_SECONDS)
+        timeout = ClientTimeout(
+            total=send.seconds,
+            sock_connect=CONNECT_SECONDS,
+            ceil_threshold=inf,  # it would round a deadline up to the next whole second
+        )
         try:
             async with session.request(
                 call.method,

@@ -197,6 +197,6 @@ def service_error(status: int, code: str | None) -> type[ServiceError]:
     """The class for an answer's status and stable code."""
     if code == "locked":
         return Locked
-    if status > INTERNAL_ERROR:
+    if status > INTERNAL_ERROR or (status == INTERNAL_ERROR and code is None):
         return Unavailable
     return _BY_STATUS.get(status, ServiceError)

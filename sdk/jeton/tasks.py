@@ -8,6 +8,7 @@ import asyncio
 import contextvars
 from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar, cast
 
 from jeton.coalescing import (
@@ -39,6 +40,7 @@ class _Group:
     context: contextvars.Context = field(default_factory=contextvars.copy_context)
     """That of the first caller: whoever comes back and sends the batch on its way is another."""
     task: asyncio.Task[None] | None = None
+    landed: bool = False
 
 
 class AsyncCoalescing:
@@ -125,7 +127,7 @@ class AsyncCoalescing:
                 self._fly(group), context=group.context
             )
             self._tasks.add(group.task)
-            group.task.add_done_callback(self._tasks.discard)
+            group.task.add_done_callback(partial(self._ended, group))
 
     async def _fly(self, group: _Group) -> None:
         got: list[Outcome] = [_closed() for _ in group.futures]
@@ -137,8 +139,17 @@ class AsyncCoalescing:
         except Exception as error:  # noqa: BLE001 # of the header hook: it is the callers' own
             got = [error] * len(group.futures)
         finally:
-            self._deliver(group, got)
-            self._landed(group.key)
+            self._land(group, got)
+
+    def _ended(self, group: _Group, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not group.landed:  # cancelled before its first step: nothing of it ran
+            self._land(group, [_closed() for _ in group.futures])
+
+    def _land(self, group: _Group, got: list[Outcome]) -> None:
+        group.landed = True
+        self._deliver(group, got)
+        self._landed(group.key)
 
     def _deliver(self, group: _Group, got: list[Outcome]) -> None:
         for future, outcome in zip(group.futures, got, strict=True):

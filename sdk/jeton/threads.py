@@ -26,8 +26,9 @@ from jeton.results import Items
 
 T = TypeVar("T")
 
-GRACE_SECONDS = 1.0
-"""How much longer than its own deadline a caller waits for its leader, whose deadline it is."""
+GRACE_SECONDS = 0.05
+"""How much longer than its own deadline a caller waits for its leader, whose deadline comes no
+later, to hand out what it got."""
 
 
 def _held() -> threading.Lock:
@@ -119,6 +120,7 @@ class Coalescing:
             if not caller.leads:
                 patience = max(deadline - time.monotonic(), 0.0) + GRACE_SECONDS
                 if not caller.woken.acquire(timeout=patience):
+                    self._leave(group, caller)
                     return NoAnswer("the batch that this call travelled in did not come back")
             if caller.leads:
                 self._lead(group, question, deadline)
