@@ -20,8 +20,8 @@ from vault.ledger.ledger import Ledger
 from vault.store.base import Charge, Mark, Verdict
 from vault.store.sqlite import SqliteStore
 from vault.store.tables import Tables
+from vault.web.answers import Answers
 from vault.web.calls import Reply
-from vault.web.connection import Connection
 from vault.web.exchange import Exchange
 
 CRASHED = 70
@@ -43,7 +43,7 @@ STEPS = (
 def steps(reached: Callable[[str], None]) -> Iterator[None]:
     """Call `reached` at each step of each disclosure that has a request id."""
     commit, write, append = SqliteStore.commit, Tables.write, OpenSegment.append
-    settle, reply = Ledger.settle, Connection._reply
+    settle, reply = Ledger.settle, Answers._reply
 
     async def committing(
         store: SqliteStore, group: Sequence[Charge], mark: Mark, now: float
@@ -75,8 +75,8 @@ def steps(reached: Callable[[str], None]) -> Iterator[None]:
         reached("settled")
         return receipt
 
-    def replying(connection: Connection, exchange: Exchange, answer: Reply) -> None:
-        reply(connection, exchange, answer)
+    def replying(answers: Answers, exchange: Exchange, answer: Reply) -> None:
+        reply(answers, exchange, answer)
         if exchange.path.startswith(b"/v1/detokenise/"):
             reached("answered")
 
@@ -86,7 +86,7 @@ def steps(reached: Callable[[str], None]) -> Iterator[None]:
             (Tables, "write", charging),
             (OpenSegment, "append", appending),
             (Ledger, "settle", settling),
-            (Connection, "_reply", replying),
+            (Answers, "_reply", replying),
         ):
             stack.enter_context(patch.object(owner, name, wrapped))
         yield

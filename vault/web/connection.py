@@ -15,25 +15,19 @@ import socket
 import termios
 from asyncio import Transport
 from collections import deque
-from collections.abc import Coroutine
 from enum import Enum, auto
 from typing import Any, Final
 from urllib.parse import unquote
 
 import httptools
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT, FlowControl
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from vault.errors import Refusal
 from vault.web import framing, problem
-from vault.web.calls import Calls, Reply, ending
-from vault.web.exchange import CONTINUE, Exchange
+from vault.web.answers import Answers
+from vault.web.exchange import CLOSE, Exchange, render
 from vault.web.headers import new_request_id
-from vault.web.intake import Disconnected, Message, Receive
 from vault.web.problem import HTTPRefusal
 from vault.web.server_config import ServerConfig
 
@@ -42,9 +36,6 @@ LINGER: Final = 2.0
 a last time while the service ends."""
 PIPELINED: Final = 64
 """Requests that may wait on one connection for the answer to the one before them."""
-AT_ONCE: Final = 16
-"""Requests of one chunk that are answered as they are read; others have their turn between
-those that come after them."""
 BLANKS: Final = b" \t"
 UNIX: Final = ("unix", 0)
 """Who calls over the Unix socket: no address, and so in no network."""
@@ -83,11 +74,12 @@ class Connection(HttpToolsProtocol):
         """Bytes since the last of a body: chunk extensions and trailers."""
         self._head_too_large = False
         self._refused = False
-        self._calls: Calls | None = self.config.loaded_app.calls
+        self._answers: Answers | None = Answers(
+            self.config.loaded_app.calls, self, self.on_response_complete
+        )
+        """None at an address that has no calls."""
         self._unstarted: Exchange | None = None
         """The one whose turn it is, while its body may still be in this chunk."""
-        self._answered = 0
-        """Requests of this chunk that were answered as they were read."""
         self._stuck_since = math.inf
         self._deadline = self.loop.time() + self._limits.header_timeout
         if transport.get_extra_info("socket").family == socket.AF_UNIX:
@@ -98,7 +90,7 @@ class Connection(HttpToolsProtocol):
             and self.server[1] == self.config.metrics_port
         ):
             self.app = self.config.loaded_app.metrics_only
-            self._calls = None
+            self._answers = None
         self._source = str(self.client[0]) if self.client else ""
 
         if len(self.connections) > self.config.max_connections:  # all others are being answered
@@ -116,7 +108,8 @@ class Connection(HttpToolsProtocol):
             return
         self._chunk = len(data)
         self._began = False
-        self._answered = 0
+        if self._answers is not None:
+            self._answers.at_once = 0
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -198,7 +191,7 @@ class Connection(HttpToolsProtocol):
         """Answer the request that has come, or note it behind the one that is being answered."""
         earlier = self.cycle
         is_next = earlier is None or earlier.response_complete
-        if self._calls is not None and exchange.path.startswith(b"/v1/"):
+        if self._answers is not None and exchange.path.startswith(b"/v1/"):
             self.cycle = exchange
             if is_next:
                 self._unstarted = exchange
@@ -281,61 +274,15 @@ class Connection(HttpToolsProtocol):
             for header in sent
             if header[0] in {b"content-length", b"transfer-encoding"}
         ]
-        self.parser = httptools.HttpRequestParser(_BodyOnly(self))
+        self.parser = httptools.HttpRequestParser(framing.BodyOnly(self))
         self.data_received(b"".join([b"POST / HTTP/1.1\r\n", *ends, b"\r\n", rest]))
 
     # What goes out --------------------------------------------------------------------------
 
     def _converse(self, exchange: Exchange) -> None:
-        """Answer a call: here and now where nothing has to be waited for."""
-        assert self._calls is not None
+        assert self._answers is not None
         self._unstarted = None
-        if exchange.more_body or self.flow.write_paused or self._answered >= AT_ONCE:
-            self._attend(exchange, self._calls.converse(exchange, self._receiver(exchange)))
-            return
-        self._answered += 1
-        reply = self._calls.answer(exchange, exchange.take())
-        if isinstance(reply, tuple):
-            self._reply(exchange, reply)
-        else:
-            self._attend(exchange, reply)
-
-    def _attend(self, exchange: Exchange, work: Coroutine[Any, Any, Reply]) -> None:
-        task = self.loop.create_task(self._reply_of(exchange, work))
-        self.tasks.add(task)
-        task.add_done_callback(self.tasks.discard)
-
-    async def _reply_of(self, exchange: Exchange, work: Coroutine[Any, Any, Reply]) -> None:
-        try:
-            reply = await work
-            if self.flow.write_paused:
-                await self.flow.drain()
-        except Disconnected:
-            return
-        except asyncio.CancelledError:  # the shutdown's patience is at an end
-            self._reply(exchange, ending())
-            raise
-        self._reply(exchange, reply)
-
-    def _receiver(self, exchange: Exchange) -> Receive:
-        async def receive() -> Message:
-            if exchange.asks_to_continue:
-                exchange.asks_to_continue = False
-                if not exchange.has_news():
-                    self.transport.write(CONTINUE)
-            self.flow.resume_reading()
-            return await exchange.news()
-
-        return receive
-
-    def _reply(self, exchange: Exchange, reply: Reply) -> None:
-        if exchange.disconnected or self.transport.is_closing():
-            return
-        self.transport.write(exchange.rendered(reply, self.server_state.default_headers))
-        exchange.response_complete = True
-        if not exchange.keep_alive:
-            self.transport.close()
-        self.on_response_complete()
+        self._answers.begin(exchange)
 
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
@@ -394,11 +341,10 @@ class Connection(HttpToolsProtocol):
         status, headers, body = problem.answer(refusal)
         headers += [
             (b"jeton-request-id", new_request_id().encode()),
-            (b"connection", b"close"),
+            CLOSE,
             *self.server_state.default_headers,
         ]
-        lines = [b"%b: %b\r\n" % header for header in headers]
-        self.transport.write(b"".join([STATUS_LINE[status], *lines, b"\r\n", body]))
+        self.transport.write(render(status, headers, body))
 
     # How it ends ----------------------------------------------------------------------------
 
@@ -471,20 +417,3 @@ class _Flow(FlowControl):
     def resume_reading(self) -> None:
         if self.read_paused and not self._pipeline:
             super().resume_reading()
-
-
-class _BodyOnly:
-    """Hands on the body of one request, and nothing that comes after it."""
-
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
-        self._complete = False
-
-    def on_body(self, body: bytes) -> None:
-        if not self._complete:
-            self._connection.on_body(body)
-
-    def on_message_complete(self) -> None:
-        if not self._complete:
-            self._complete = True
-            self._connection.on_message_complete()

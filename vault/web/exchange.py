@@ -38,12 +38,7 @@ class Exchange(Request):
         keep_alive: bool,
         asks_to_continue: bool,
     ) -> None:
-        self.method = method
-        self.path = path
-        self.query = query
-        self.headers = headers
-        self.fields = fields
-        self.source = source
+        super().__init__(method, path, query, headers, fields, source)
         self.keep_alive = keep_alive
         self.asks_to_continue = asks_to_continue
         self.body: bytes | bytearray = b""
@@ -105,7 +100,12 @@ class Exchange(Request):
             self.keep_alive = False
         elif not self.keep_alive:
             headers.append(CLOSE)
-        lines = [b"%b: %b\r\n" % header for header in (*more, *headers)]
         if self.method == "HEAD":
             body = b""
-        return b"".join((STATUS_LINE[status], *lines, b"\r\n", body))
+        return render(status, [*more, *headers], body)
+
+
+def render(status: int, headers: list[Header], body: bytes) -> bytes:
+    """An answer as it goes over the wire."""
+    lines = [b"%b: %b\r\n" % header for header in headers]
+    return b"".join((STATUS_LINE[status], *lines, b"\r\n", body))

@@ -5,7 +5,7 @@ could take for two different requests (RFC 9112, sections 3.2, 6 and 11.2) is re
 """
 
 import re
-from typing import Final
+from typing import Final, Protocol
 
 import httptools
 
@@ -50,3 +50,28 @@ def target(url: bytes) -> Target:
         return url.partition(b"?")
     parsed = httptools.parse_url(url)
     return parsed.path or b"/", b"?", parsed.query or b""
+
+
+class Receiver(Protocol):
+    """Whom a parser tells of a body."""
+
+    def on_body(self, body: bytes) -> None: ...
+
+    def on_message_complete(self) -> None: ...
+
+
+class BodyOnly:
+    """Hands on the body of one request, and nothing that comes after it."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+        self._complete = False
+
+    def on_body(self, body: bytes) -> None:
+        if not self._complete:
+            self._receiver.on_body(body)
+
+    def on_message_complete(self) -> None:
+        if not self._complete:
+            self._complete = True
+            self._receiver.on_message_complete()
