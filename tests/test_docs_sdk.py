@@ -11,6 +11,7 @@ import pytest
 
 from jeton.testing import Service, serve
 from tests.support.components import need_module, need_program
+from tests.support.pytest_run import run_in
 from tests.support.service import free_port
 from tests.support.snippets import ROOT, blocks, run_bash
 
@@ -57,18 +58,7 @@ def test_the_page_on_tests_is_a_test(tmp_path: Path) -> None:
     test, conftest = blocks("docs/with-pytest.md", "python")
     (tmp_path / "test_page.py").write_text(test)
     (tmp_path / "conftest.py").write_text(conftest)
-    (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:schemathesis",
-    ]
-    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=tmp_path)
+    done = run_in(tmp_path)
     assert done.returncode == 0, done.stdout
 
 

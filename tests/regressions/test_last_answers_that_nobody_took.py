@@ -2,45 +2,18 @@
 little of it was left for writing to be paused."""
 
 import asyncio
-import socket
-from contextlib import closing
 
-from uvicorn.server import ServerState
-
-from tests.support.door import SmallDoor
-from tests.support.raw_http import request
-from vault.config import Server
-from vault.web import Application, Holder
-from vault.web.connection import Connection
-from vault.web.server_config import ServerConfig
+from tests.support.half_taken import CALL, half_taken
 
 LATER = 1_000.0
-BODY = b'{"values":[%b]}' % b",".join([b'"1234567890"'] * 4_000)
-LAST = request(BODY).replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+LAST = CALL.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
 
 
 async def test_the_connection_ends_in_time() -> None:
-    loop, settings = asyncio.get_running_loop(), Server()
-    config = ServerConfig(Application(Holder(SmallDoor()), settings), Connection, settings, None)
-    config.load()
-    state = ServerState()
-    listener = socket.create_server(("127.0.0.1", 0))
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4_096)
-    made = loop.create_server(lambda: Connection(config, state, {}, loop), sock=listener)
-    async with asyncio.timeout(10), await made:
-        with closing(socket.socket()) as caller:
-            caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2_048)
-            caller.setblocking(False)
-            await loop.sock_connect(caller, listener.getsockname())
-            await loop.sock_sendall(caller, LAST)
-            while not state.total_requests:  # noqa: ASYNC110 - nobody is told
-                await asyncio.sleep(0)
-            (connection,) = state.connections
-            assert isinstance(connection, Connection)
-            assert connection.transport.get_write_buffer_size()
-            assert not connection.flow.write_paused
-            connection.expire(loop.time())
-            assert connection.transport.get_write_buffer_size()  # it still has time
-            connection.expire(loop.time() + LATER)
-            while state.connections:  # noqa: ASYNC110 - nobody is told
-                await asyncio.sleep(0)
+    loop = asyncio.get_running_loop()
+    async with half_taken(LAST) as (connection, state):
+        connection.expire(loop.time())
+        assert connection.transport.get_write_buffer_size()  # it still has time
+        connection.expire(loop.time() + LATER)
+        while state.connections:  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0)

@@ -1,6 +1,5 @@
 """The fixture `jeton_service`, as the tests of another project would use it."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,6 +10,7 @@ import pytest
 
 import jeton
 from jeton import testing
+from tests.support.pytest_run import run_in
 
 pytestmark = pytest.mark.system
 
@@ -54,22 +54,7 @@ def pytest_in(folder: Path, *options: str) -> "subprocess.CompletedProcess[str]"
     """A run of its own, without the settings of this project."""
     (folder / "conftest.py").write_text(CONFTEST)
     (folder / "test_it.py").write_text(TEST)
-    (folder / "pytest.ini").write_text("[pytest]\n")
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-p",
-        "no:schemathesis",
-        *options,
-    ]
-    environment = {key: value for key, value in os.environ.items() if "PYTEST" not in key}
-    return subprocess.run(
-        command, check=False, cwd=folder, capture_output=True, text=True, env=environment
-    )
+    return run_in(folder, *options)
 
 
 @pytest.mark.parametrize(("options", "services"), [((), 1), (("-n", "2", "--dist=each"), 2)])
