@@ -3,6 +3,7 @@
 `sdk/unasync.py` makes `methods.py` of this file: change this one.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
@@ -26,7 +27,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-class AsyncMethods:
+class AsyncMethods(ABC):
     """The calls. Each takes one text, and gives one result or raises; or a sequence of texts,
     and gives `Items`, with an `ItemError` in the place of each item that failed; or any
     iterable, and gives an iterator of results and errors, for which batches of at most 10,000
@@ -229,11 +230,12 @@ class AsyncMethods:
         """What this client may do, and with which transformations."""
         return await self.send(ask_transformations())
 
+    @abstractmethod
     async def send(self, call: Call[T]) -> T:
         """Send a call made by `jeton.protocol`, of any media type, as persistently as any
         other: within the client's timeout, tried again, at another address."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _ask(
         self,
         operation: Operation[Any],
@@ -242,8 +244,7 @@ class AsyncMethods:
         context: AnyTexts | None,
         purpose: str | None,
         on_behalf_of: str | None,
-    ) -> Any:
-        raise NotImplementedError
+    ) -> Any: ...
 
 
 class AsyncRawMethods:

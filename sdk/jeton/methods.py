@@ -5,6 +5,7 @@
 # fmt: off
 # ruff: noqa: I001, RUF100, UP028
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, ParamSpec, TypeVar, overload
 
@@ -28,7 +29,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-class Methods:
+class Methods(ABC):
     """The calls. Each takes one text, and gives one result or raises; or a sequence of texts,
     and gives `Items`, with an `ItemError` in the place of each item that failed; or any
     iterable, and gives an iterator of results and errors, for which batches of at most 10,000
@@ -231,11 +232,12 @@ class Methods:
         """What this client may do, and with which transformations."""
         return self.send(ask_transformations())
 
+    @abstractmethod
     def send(self, call: Call[T]) -> T:
         """Send a call made by `jeton.protocol`, of any media type, as persistently as any
         other: within the client's timeout, tried again, at another address."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _ask(
         self,
         operation: Operation[Any],
@@ -244,8 +246,7 @@ class Methods:
         context: Texts | None,
         purpose: str | None,
         on_behalf_of: str | None,
-    ) -> Any:
-        raise NotImplementedError
+    ) -> Any: ...
 
 
 class RawMethods:
