@@ -47,6 +47,11 @@ class _Caller:
     outcome: Outcome = field(default=None, repr=False)
     woken: threading.Lock = field(default_factory=_held)
 
+    def wake(self) -> None:
+        """Whoever hands out may have been interrupted before or after: twice does no harm."""
+        if self.woken.locked():
+            self.woken.release()
+
 
 @dataclass(slots=True, eq=False)
 class _Group:
@@ -140,7 +145,7 @@ class Coalescing:
             got = refused(error, len(group.callers))
         for one, outcome in zip(group.callers, got, strict=True):
             one.outcome = outcome
-            one.woken.release()
+            one.wake()
         self._landed(group.key)
 
     def _depart(self, group: _Group, question: Question[Any]) -> None:
@@ -170,9 +175,11 @@ class Coalescing:
             if not caller.leads:
                 return
             for one in group.callers:
-                if not one.gone and one.outcome is None:
-                    one.leads = True
-                    one.woken.release()
+                if one.gone:
+                    continue
+                one.leads = one.outcome is None
+                one.wake()
+                if one.leads:
                     return
             if self._open.get(group.key) is group:
                 del self._open[group.key]
