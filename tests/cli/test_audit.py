@@ -67,6 +67,20 @@ def test_a_record_that_was_cut_is_found_by_the_stores_mark(used: Jeton) -> None:
     assert "not held against its marks" in result.stderr
 
 
+def test_a_record_begun_anew_in_the_place_of_another_is_not_taken_for_it(used: Jeton) -> None:
+    shutil.rmtree(used.folder / "audit")
+    token = used.done("tokenise", "fr-nir", "-", client="intake", stdin=VALUE)
+    assert used("detokenise", "fr-nir", "-", *PAYER, client="reimbursement", stdin=token).exit_code
+    result = used("audit", "verify")
+    assert result.exit_code == 1
+    assert "What is there of the record is as it was written" in result.stdout
+    said = used("audit", "verify", "--json")
+    assert said.exit_code == 1
+    assert "store's mark" in json.loads(said.stdout)["stopped"]
+    used.done("audit", "accept", "--reason", "the disk was lost")
+    used.done("audit", "verify")
+
+
 def test_what_was_kept_elsewhere_is_held_against_it(used: Jeton, tmp_path: Path) -> None:
     kept = tmp_path / "kept.jsonl"
     shutil.copy(used.folder / "audit" / "checkpoints.jsonl", kept)

@@ -102,7 +102,8 @@ def verify(
 
     A change behind the last checkpoint or receipt that is held where the attacker cannot reach
     it cannot be found: keep copies elsewhere and give them here. With --public-key neither the
-    keyset nor its KEK is needed. Exit code 1 where something was found.
+    keyset nor its KEK is needed. Exit code 1 where something was found, and as long as reveals
+    are stopped because the record and the store do not fit each other.
     """
     settings = load(config, os.environ)
     key = load_public_key(public_key) if public_key else Rules(settings).record_key()
@@ -131,11 +132,12 @@ def verify(
         )
         for each in records
     ]
+    halted = None if state is None else state.halted
     if as_json:
-        print_json(_described(merged(reports)))
+        print_json(_described(merged(reports)) | {"stopped": halted})
     else:
-        _show(merged(reports))
-    return 0 if all(report.clean for report in reports) else 1
+        _show(merged(reports), whole=halted is None)
+    return 0 if halted is None and all(report.clean for report in reports) else 1
 
 
 def _described(report: Report) -> dict[str, object]:
@@ -152,7 +154,7 @@ def _described(report: Report) -> dict[str, object]:
     }
 
 
-def _show(report: Report) -> None:
+def _show(report: Report, *, whole: bool) -> None:
     for finding in report.findings:
         click.echo(str(finding))
     if report.more:
@@ -161,7 +163,8 @@ def _show(report: Report) -> None:
         note(f"{writer}: {unsealed} bytes without seal at its end: being written, or of a crash")
     counted = f"{report.entries:,} entries, {report.checkpoints:,} checkpoints"
     if report.clean:
-        click.echo(f"The record is as it was written: {counted}.")
+        what = "The record" if whole else "What is there of the record"
+        click.echo(f"{what} is as it was written: {counted}.")
     else:
         click.echo(f"The record was CHANGED: {len(report.findings) + report.more:,} places.")
         note("Save a copy of the folder before anything else; docs/record.md says what each means.")
