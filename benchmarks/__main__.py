@@ -15,9 +15,10 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks.pace import QUICK, WHOLE
 from benchmarks.report import number, page
 from benchmarks.results import Result, moved, read, write
-from benchmarks.suite import BENCHMARKS, QUICK, WHOLE
+from benchmarks.suite import BENCHMARKS
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("jeton", "cryptography", "msgspec", "numpy", "pyarrow", "starlette", "uvicorn")

@@ -5,7 +5,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 from benchmarks import http
 from benchmarks.awake import awake
 from benchmarks.engine_ff1 import BOUND_ROWS, DIGITS, aes_bound
+from benchmarks.pace import COMMAND, Pace
 from benchmarks.population import nirs
 from benchmarks.results import Result, result
 from benchmarks.timing import interleaved
@@ -22,19 +22,6 @@ from vault.config import Transformation as Configured
 from vault.crypto.ff1 import FF1
 from vault.crypto.keyset import new_keyset
 from vault.engine.transformation import Transformation
-
-COMMAND = "python -m benchmarks run {}"
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How often everything is measured, and for how long each time."""
-
-    rounds: int
-    seconds: int
-
-
-WHOLE, QUICK = Pace(7, 4), Pace(3, 1)
 
 
 def engine(pace: Pace) -> Iterator[Result]:
