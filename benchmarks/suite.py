@@ -14,6 +14,7 @@ import numpy as np
 from benchmarks import http
 from benchmarks.awake import awake
 from benchmarks.engine_ff1 import BOUND_ROWS, DIGITS, aes_bound
+from benchmarks.engine_peers import engine_peers
 from benchmarks.pace import COMMAND, Pace
 from benchmarks.population import nirs
 from benchmarks.results import Result, result
@@ -97,4 +98,8 @@ def _figures(work: http.Work, runs: list[http.Run], base: list[http.Run]) -> Ite
     yield result(f"{work.name}, processor time", "us/request", spent, command, least)
 
 
-BENCHMARKS: dict[str, Callable[[Pace], Iterator[Result]]] = {"engine": engine, "service": service}
+BENCHMARKS: dict[str, Callable[[Pace], Iterator[Result]]] = {
+    "engine": engine,
+    "engine_peers": engine_peers,
+    "service": service,
+}
