@@ -7,11 +7,11 @@ given the same known answer before they are timed; what is missing or gives anot
 """
 
 import argparse
-import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from functools import partial
 
+from benchmarks.cores import on_core
 from benchmarks.engine_ff1 import BOUND_ROWS, aes_bound
 from benchmarks.http import SERVER_CORE
 from benchmarks.pace import COMMAND, QUICK, WHOLE, Pace
@@ -31,22 +31,11 @@ def engine_peers(pace: Pace) -> Iterator[Result]:
     """Vector FF1 beside OpenSSL's AES and beside each other engine; `baseline` is the other's
     values a second."""
     with ExitStack() as stack:
-        stack.enter_context(one_core())
+        stack.enter_context(on_core(SERVER_CORE))
         found, _ = engines(stack)
         jobs = {engine.name: engine.seconds for engine in found}
         jobs[BOUND] = by_batches(aes_bound(KEY))
         yield from figures(found, in_turn(jobs, pace))
-
-
-@contextmanager
-def one_core() -> Iterator[None]:
-    """This process and those that it starts."""
-    free = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, {int(SERVER_CORE)})
-    try:
-        yield
-    finally:
-        os.sched_setaffinity(0, free)
 
 
 def in_turn(jobs: Mapping[str, Callable[[int], float]], pace: Pace) -> Rates:

@@ -18,6 +18,7 @@ from benchmarks.engine_peers import engine_peers
 from benchmarks.pace import COMMAND, Pace
 from benchmarks.population import nirs
 from benchmarks.results import Result, result
+from benchmarks.service_peers import service_peers
 from benchmarks.timing import interleaved
 from vault.config import Transformation as Configured
 from vault.crypto.ff1 import FF1
@@ -102,4 +103,5 @@ BENCHMARKS: dict[str, Callable[[Pace], Iterator[Result]]] = {
     "engine": engine,
     "engine_peers": engine_peers,
     "service": service,
+    "service_peers": service_peers,
 }
