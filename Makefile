@@ -41,7 +41,9 @@ docs: .venv/installed
 	$(RUN) sphinx -W --keep-going -q -b html docs docs/_build/html
 	@echo "docs/_build/html/index.html"
 
-bench: .venv/installed
+bench: .venv/peers
+	@for program in redis-server postgresql libbcprov-java default-jdk-headless wrk; do \
+		bash .ci/components $$program || echo "no comparison with $$program" >&2; done
 	$(RUN) benchmarks run
 	@echo "benchmarks/results/report.html"
 
@@ -58,6 +60,13 @@ wheels: .venv/installed
 clean:
 	rm -rf .venv dist build htmlcov docs/_build .coverage* .mypy_cache .ruff_cache .pytest_cache
 	rm -rf .hypothesis .import_linter_cache mutants mutants.log
+
+# What the benchmarks compare with. One part has to be built, and may be missing.
+.venv/peers: .venv/installed
+	@$(RUN) pip install --quiet -c constraints.txt --group peers
+	@$(RUN) pip install --quiet -c constraints.txt --group peers-built || \
+		echo "not built, so not compared: swig and OpenSSL's headers are needed" >&2
+	@touch $@
 
 # Installed anew when what is asked for changes, or the clone moved; otherwise no network.
 ifneq ($(shell cat .venv/installed 2>/dev/null),$(CURDIR))

@@ -24,6 +24,8 @@ from benchmarks.peers.engines import (
 from tests.support.components import missing, need_module
 from vault.crypto.ff1 import FF1
 
+pytestmark = pytest.mark.system
+
 OTHERS = {"fastfpe", "Bouncy Castle", "libffx", "dealcode", "ubiq-security-fpe"}
 
 
@@ -78,7 +80,6 @@ def test_many_values_by_a_jvm_are_as_many_rounds(found):
     assert seconds > 0
 
 
-@pytest.mark.system
 def test_each_engine_has_a_row_with_its_version(found):
     rows = list(engine_peers(Pace(1, 1)))
     for engine in found[0]:
