@@ -5,6 +5,7 @@ into it, `checks` holds the rules that no single key can break alone.
 """
 
 from vault.config.checks import NAME, PURPOSE, format_of
+from vault.config.proxy import FieldRule, Listener, Proxy, Route, Upstream
 from vault.config.reading import load, read
 from vault.config.settings import (
     DAY,
@@ -36,15 +37,20 @@ __all__ = [
     "Client",
     "Credential",
     "EndUserLimits",
+    "FieldRule",
     "Grant",
     "Honeytokens",
     "Keys",
     "Limits",
+    "Listener",
     "Operation",
+    "Proxy",
+    "Route",
     "Server",
     "Settings",
     "StoreSettings",
     "Transformation",
+    "Upstream",
     "Window",
     "format_of",
     "load",

@@ -6,6 +6,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from vault.audit.names import HOST
+from vault.config.proxy_checks import proxy_disagreements
 from vault.config.settings import Client, Grant, Server, Settings, Transformation
 from vault.config.shape import Problem, dotted, nearest
 from vault.config.store_checks import store_disagreements
@@ -38,6 +39,7 @@ def disagreements(settings: Settings) -> Iterator[Problem]:
         yield from _credentials(client, f"{at}.credentials")
     yield from _credentials_used_twice(settings.clients)
     yield from _honeytokens(settings)
+    yield from proxy_disagreements(settings)
 
 
 def _honeytokens(settings: Settings) -> Iterator[Problem]:

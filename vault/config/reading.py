@@ -10,6 +10,7 @@ import msgspec
 from msgspec import inspect
 
 from vault.config.checks import disagreements
+from vault.config.proxy import Proxy
 from vault.config.settings import Settings
 from vault.config.shape import Problem, misfits, nearest
 from vault.errors import SetUpError
@@ -157,11 +158,28 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             **_anchored_files(store, folder, "tls_ca", "tls_certificate", "tls_key"),
         ),
         audit=replace(audit, folder=folder / audit.folder),
+        proxy=_anchored_proxy(settings.proxy, folder),
         honeytokens=replace(
             settings.honeytokens,
             file=folder / settings.honeytokens.file,
             outbox=folder / settings.honeytokens.outbox,
         ),
+    )
+
+
+def _anchored_proxy(proxy: Proxy, folder: Path) -> Proxy:
+    listener = ("socket", "tls_certificate", "tls_key", "client_ca")
+    upstream = ("tls_ca", "tls_certificate", "tls_key")
+    return msgspec.structs.replace(
+        proxy,
+        listeners={
+            name: msgspec.structs.replace(one, **_anchored_files(one, folder, *listener))
+            for name, one in proxy.listeners.items()
+        },
+        upstreams={
+            name: msgspec.structs.replace(one, **_anchored_files(one, folder, *upstream))
+            for name, one in proxy.upstreams.items()
+        },
     )
 
 

@@ -6,6 +6,8 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from vault.config.proxy import Proxy
+
 Operation = Literal["tokenise", "detokenise", "mask", "match"]
 HOUR, DAY = 3_600, 86_400
 
@@ -195,5 +197,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     honeytokens: Honeytokens = msgspec.field(default_factory=Honeytokens)
     transformations: dict[str, Transformation] = {}
     clients: dict[str, Client] = {}
+    proxy: Proxy = msgspec.field(default_factory=Proxy)
     development: bool = False
     """Throw-away keys, loopback only; every answer says so."""
