@@ -157,6 +157,10 @@ class Vault:
     def knows(self, transformation: str) -> bool:
         return transformation in self.rules.transformations
 
+    def is_token(self, transformation: str, text: str) -> bool:
+        """Whether `text` is a token of it, where the format lets that be told."""
+        return self.rules.transformations[transformation].is_token(text)
+
     def at_once(self, call: Call) -> Answer | None:
         """None where the answer has to be waited for: `perform` the call then."""
         return self.service.at_once(call)
@@ -269,7 +273,9 @@ def names_of(settings: Settings) -> Names:
     files = (settings.keys.keyset, settings.honeytokens.file)
     paths = (*files, settings.audit.folder, settings.server.socket)
     phrases = (text for weakness in WEAKNESSES for text in (weakness.name, weakness.loses))
-    return Names.of(settings.clients, called(settings), paths, (settings.server.host,), phrases)
+    routes = (*settings.proxy.routes, *settings.proxy.upstreams)
+    hosts = (settings.server.host, *(one.host for one in settings.proxy.listeners.values()))
+    return Names.of(settings.clients, called(settings), paths, hosts, phrases, routes)
 
 
 def _tell_names_of(settings: Settings, metrics: Metrics) -> None:

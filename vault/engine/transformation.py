@@ -11,7 +11,7 @@ from vault.engine.context import Contexts, lacking
 from vault.engine.fpe import Fpe
 from vault.engine.outcome import Outcome
 from vault.engine.vaulted import MAX_FILL, NEEDS_CONTEXT, Vaulted
-from vault.errors import ContextRequired, SetUpError
+from vault.errors import ContextRequired, ItemError, SetUpError
 from vault.formats.base import ContextRule, Format
 
 SAMPLE = 64
@@ -58,6 +58,17 @@ class Transformation:
     def detokenise(self, tokens: Sequence[str], contexts: Contexts) -> Outcome:
         assert self.fpe is not None
         return self._run(self.fpe.detokenise, tokens, contexts)
+
+    def is_token(self, text: str) -> bool:
+        """Whether `text` stands where only tokens do, of whatever key; never where the format's
+        tokens look like values."""
+        if not self.format.recognisable:
+            return False
+        try:
+            self.format.read_token(text)
+        except ItemError:
+            return False
+        return True
 
     def mask(self, value: str) -> str:
         """A value of this format with most of it hidden, in the form given."""

@@ -31,6 +31,7 @@ EVENTS: Final = frozenset(
     disk-space-low disk-space-recovered
     ledger-failed duty-failed
     budget-exhausted principal-locked principal-unlocked
+    upstream-away upstream-health message-blocked answer-broken
     request-failed task-failed uncaught-exception warning foreign
     """.split()
 )
@@ -46,6 +47,7 @@ REQUEST_CODES: Final = frozenset(
     too_large timeout malformed_request locked not_allowed purpose_required end_user_required
     approval_required request_id_reused budget_exhausted store_unavailable audit_unavailable
     keys_unavailable overloaded internal
+    blocked upgrade_refused upstream_invalid upstream_unavailable upstream_timeout
     """.split()
 )
 CODES: Final = ITEM_CODES | REQUEST_CODES | {"ok"}
@@ -117,6 +119,8 @@ class Names:
     hosts: frozenset[str] = frozenset()
     phrases: frozenset[str] = frozenset()
     """Of Jeton's own tables."""
+    routes: frozenset[str] = frozenset()
+    """Of the proxy, and its upstreams."""
 
     @classmethod
     def of(
@@ -126,6 +130,7 @@ class Names:
         paths: Iterable[object] = (),
         hosts: Iterable[str] = (),
         phrases: Iterable[str] = (),
+        routes: Iterable[str] = (),
     ) -> "Names":
         """`paths` are strings or `Path`s."""
         return cls(
@@ -134,6 +139,7 @@ class Names:
             frozenset(str(path) for path in paths),
             frozenset(hosts),
             frozenset(phrases),
+            frozenset(routes),
         )
 
 
@@ -197,6 +203,9 @@ _COUNT = _up_to(9_999_999)
 FIELDS: Final[Mapping[str, Check]] = {
     "client": _named("clients"),
     "transformation": _named("transformations"),
+    "route": _named("routes"),
+    "upstream": _named("routes"),
+    "well": _flag,
     "host": _host,
     "path": _path,
     "operation": _one_of(OPERATIONS),

@@ -34,6 +34,12 @@ STATUS: Final[Mapping[str, int]] = {
     "audit_unavailable": 503,
     "keys_unavailable": 503,
     "overloaded": 503,
+    # The proxy's own:
+    "blocked": 422,
+    "upgrade_refused": 501,
+    "upstream_invalid": 502,
+    "upstream_unavailable": 503,
+    "upstream_timeout": 504,
     # The items' codes, where a single call was about that one item:
     "invalid_value": 422,
     "not_a_token": 422,

@@ -1,0 +1,84 @@
+"""For whom a request is: what a route's `end_user` names in its head.
+
+A header or a cookie says it, as the system behind us believes it too: it is claimed, not proved.
+A client certificate proves it.
+"""
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from http.cookies import CookieError, SimpleCookie
+from typing import Any
+
+from vault.errors import Refusal
+from vault.web.headers import END_USER_TEXT, Header
+
+
+class EndUser:
+    """Reads one kind of it."""
+
+    def __init__(self, configured: str | None) -> None:
+        kind, _, rest = (configured or "").partition(":")
+        self._kind = kind
+        self._name, _, self._claim = rest.partition(":")
+
+    @property
+    def header(self) -> bytes | None:
+        """The header that says it, where one does."""
+        return self._name.lower().encode() if self._kind == "header" else None
+
+    def of(self, headers: Sequence[Header], certificate: Mapping[str, Any] | None) -> str | None:
+        """None where the request names nobody. Raises Refusal ``malformed_request`` for one that
+        cannot be an id, and never says what it was."""
+        if self._kind == "header":
+            found = next((value for name, value in headers if name == self.header), None)
+            text = None if found is None else found.decode("latin-1")
+        elif self._kind == "cookie":
+            text = self._cookie(headers)
+        elif self._kind == "certificate":
+            text = _subject(certificate)
+        else:
+            return None
+        if text is not None and not END_USER_TEXT.fullmatch(text.encode("utf-8", "replace")):
+            raise Refusal(
+                "malformed_request", "the end user's id has 1 to 128 visible ASCII characters"
+            )
+        return text
+
+    def _cookie(self, headers: Sequence[Header]) -> str | None:
+        found = [
+            morsel.value
+            for name, value in headers
+            if name == b"cookie" and (morsel := _cookies(value).get(self._name)) is not None
+        ]
+        if len(found) > 1:
+            raise Refusal("malformed_request", "the cookie that names the end user is there twice")
+        if not found or not self._claim:
+            return found[0] if found else None
+        try:
+            payload = found[0].split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+            return str(claims[self._claim])
+        except (IndexError, KeyError, TypeError, ValueError):
+            raise Refusal("malformed_request", "the cookie does not hold the end user") from None
+
+
+def _cookies(value: bytes) -> "SimpleCookie":
+    try:
+        return SimpleCookie(value.decode("latin-1"))
+    except CookieError:
+        return SimpleCookie()
+
+
+def _subject(certificate: Mapping[str, Any] | None) -> str | None:
+    """A SPIFFE id or another URI, else the subject's common name."""
+    if not certificate:
+        return None
+    for kind, name in certificate.get("subjectAltName", ()):
+        if kind == "URI":
+            return str(name)
+    for names in certificate.get("subject", ()):
+        for kind, name in names:
+            if kind == "commonName":
+                return str(name)
+    return None

@@ -1,0 +1,213 @@
+"""One request and its answer, from a listener to the upstream and back, as an ASGI callable."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from vault.errors import Refusal
+from vault.proxy.answering import Answer
+from vault.proxy.asking import Asker, Back
+from vault.proxy.bodies.pieces import Unparsable
+from vault.proxy.head import Head, check_request, forwarded
+from vault.proxy.message import Message
+from vault.proxy.refusing import of_request
+from vault.proxy.requesting import Incoming, Request
+from vault.proxy.routes import Route
+from vault.proxy.rules import Rules
+from vault.proxy.upstream import Upstream
+from vault.telemetry import log
+from vault.web import problem
+from vault.web.dispatch import Scope, Send
+from vault.web.headers import Header, new_request_id
+from vault.web.intake import Disconnected, Receive
+from vault.web.problem import HTTPRefusal
+
+NEVER: Final = frozenset(("CONNECT", "TRACE"))
+_VIA: Final = (b"via", b"1.1 jeton")
+
+
+class Door(Back, Protocol):
+    """The vault under the configuration in force."""
+
+    @property
+    def development(self) -> bool: ...
+
+    def failed(self, error: Exception) -> None:
+        """A fault of ours was answered with ``internal``: for the log."""
+        ...
+
+
+@dataclass(slots=True)
+class Edge:
+    """What one configuration says, replaced whole by a reload."""
+
+    door: Door
+    routes: Mapping[str, Sequence[Route]]
+    """By listener."""
+    upstreams: Mapping[str, Upstream]
+    whole: int
+    expansion: int
+
+
+@dataclass(slots=True)
+class Limits:
+    """Of one process."""
+
+    body_timeout: float
+    max_in_flight: int
+
+
+class Holder:
+    """The edge in force: every request reads it once."""
+
+    __slots__ = ("edge", "working")
+
+    edge: Edge
+
+    def __init__(self) -> None:
+        self.working = 0
+
+
+class Proxy:
+    """What one listener answers."""
+
+    def __init__(self, listener: str, holder: Holder, limits: Limits) -> None:
+        self._listener = listener
+        self._holder = holder
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        exchange = Exchange(self._holder.edge, scope, receive, send, self._limits)
+        try:
+            if self._holder.working >= self._limits.max_in_flight:
+                raise Refusal("overloaded", "more is being passed on than can be in time", 1)
+            self._holder.working += 1
+            try:
+                await exchange.run(self._listener)
+            finally:
+                self._holder.working -= 1
+        except Disconnected:
+            return
+        except Exception as error:  # noqa: BLE001 - whatever it is, its message stays here
+            await exchange.refuse(error)
+
+
+class Exchange:
+    def __init__(
+        self, edge: Edge, scope: Scope, receive: Receive, send: Send, limits: Limits
+    ) -> None:
+        self._edge = edge
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._limits = limits
+        self._route: Route | None = None
+        self._answer: Answer | None = None
+
+    async def run(self, listener: str) -> None:
+        """Raises Refusal, and Disconnected where nobody waits for an answer."""
+        scope = self._scope
+        method, headers = scope["method"], scope["headers"]
+        fields = dict(headers)
+        if method in NEVER:
+            raise HTTPRefusal("method_not_allowed", "this method is not passed on")
+        if b"upgrade" in fields and fields[b"upgrade"].lower() != b"h2c":
+            raise Refusal("upgrade_refused", "no protocol but HTTP/1.1 is passed on")
+        route, captured = self._find(listener, method, fields)
+        self._route = route
+        check_request(scope["raw_path"], headers, route.end_user.header)
+        head = Head(headers, scope["raw_path"], scope["query_string"], captured)
+        ask = self._asker(route, headers)
+        incoming = Incoming(self._receive, headers, self._limits.body_timeout)
+        request = Request(
+            route,
+            head,
+            _message(head, route.request, ask),
+            incoming,
+            self._edge.whole,
+            self._edge.expansion,
+        )
+        body = await request.body()
+        source = scope["client"][0] if scope["client"] else ""
+        host = fields.get(b"host", b"")
+        sent = request.headers([*forwarded(source, scope["scheme"], host), _VIA])
+        if isinstance(body, bytes) and not any(name == b"content-length" for name, _ in sent):
+            sent.append((b"content-length", b"%d" % len(body)))
+        target = head.path + (b"?" + head.query if head.query else b"")
+        upstream = self._edge.upstreams[route.configured.upstream]
+        try:
+            async with upstream.ask(method, target, sent, body) as response:
+                await self._give(route, response, ask, incoming)
+        except Refusal:
+            if request.failure is not None:
+                raise request.failure from None
+            raise
+
+    async def _give(self, route: Route, response: Any, ask: Asker, incoming: Incoming) -> None:
+        # An answer in one piece is gone before anybody could know that its caller is.
+        gone = None
+        if not incoming.more and not response.content.at_eof():
+            gone = asyncio.ensure_future(self._receive())
+        try:
+            edge = self._edge
+            answer = Answer(route, response, self._send, gone, edge.whole, edge.expansion)
+            self._answer = answer
+            await answer.give(_message(answer.head, route.response, ask))
+        finally:
+            if gone is not None:
+                gone.cancel()
+                with suppress(asyncio.CancelledError):
+                    await gone
+
+    def _find(
+        self, listener: str, method: str, fields: Mapping[bytes, bytes]
+    ) -> tuple[Route, dict[str, tuple[int, int]]]:
+        host, path = fields.get(b"host", b""), self._scope["raw_path"]
+        content_type = fields.get(b"content-type", b"").decode("latin-1")
+        for route in self._edge.routes.get(listener, ()):
+            captured = route.fits(method, host, path, content_type)
+            if captured is not None:
+                return route, captured
+        raise Refusal("not_found", "no route of this listener is for such a request")
+
+    def _asker(self, route: Route, headers: Sequence[Header]) -> Asker:
+        certificate = self._scope.get("jeton.certificate")
+        return Asker(
+            self._edge.door,
+            route.client,
+            route.configured.purpose,
+            route.purposeful,
+            route.end_user.of(headers, certificate),
+            self._scope["client"][0] if self._scope["client"] else "",
+        )
+
+    async def refuse(self, error: Exception) -> None:
+        """Answer with a problem, or break off what has begun: an answer that is not whole must
+        not look as if it were."""
+        if self._route is not None:
+            code = error.code if isinstance(error, Refusal) else "internal"
+            log.warning("message-blocked", route=self._route.name, code=code)
+        if not isinstance(error, Refusal):
+            self._edge.door.failed(error)
+            error = Refusal("internal", "the proxy failed")
+        if self._answer is not None and self._answer.begun:
+            return  # returning from an unfinished answer closes the connection
+        status, headers, body = problem.answer(error)
+        headers.append((b"jeton-request-id", new_request_id().encode()))
+        if self._edge.door.development:
+            headers.append((b"jeton-development", b"true"))
+        await self._send({"type": "http.response.start", "status": status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": body})
+
+
+def _message(head: Head, rules: Rules, ask: Asker) -> Message | None:
+    if not rules:
+        return None
+    try:
+        return Message(head, rules, ask)
+    except Unparsable as error:
+        raise of_request(error) from None

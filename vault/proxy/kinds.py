@@ -1,0 +1,127 @@
+"""Which kind of body a media type is, and how each kind is parsed by a route's rules."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Final
+
+from vault.config import Route
+from vault.proxy.bodies.csv import CsvParser
+from vault.proxy.bodies.fixed_width import FixedWidthParser
+from vault.proxy.bodies.form import FormParser
+from vault.proxy.bodies.hl7 import Hl7Parser
+from vault.proxy.bodies.json import JsonParser
+from vault.proxy.bodies.multipart import FieldParser, MultipartParser, Part
+from vault.proxy.bodies.pieces import Parser, Rule
+from vault.proxy.bodies.text import TextParser, has_right_key
+from vault.proxy.bodies.xml import XmlParser
+
+IsToken = Callable[[str, str], bool]
+"""(transformation, text) -> whether that is a token of it, where that can be told."""
+
+KNOWN: Final[Mapping[str, str]] = {
+    "application/json": "json",
+    "application/x-ndjson": "ndjson",
+    "application/ndjson": "ndjson",
+    "application/jsonl": "ndjson",
+    "application/fhir+ndjson": "ndjson",
+    "application/xml": "xml",
+    "text/xml": "xml",
+    "text/csv": "csv",
+    "text/tab-separated-values": "csv",
+    "application/hl7-v2": "hl7",
+    "application/hl7-v2+er7": "hl7",
+    "x-application/hl7-v2+er7": "hl7",
+    "application/x-www-form-urlencoded": "form",
+    "multipart/form-data": "multipart",
+    "text/plain": "text",
+    "text/html": "text",
+}
+_SUFFIXES: Final = {"+json": "json", "+xml": "xml"}
+
+
+def media_type(content_type: str) -> str:
+    """In lower case and without parameters."""
+    return content_type.partition(";")[0].strip().lower()
+
+
+def kind_of(content_type: str, route: Route) -> str | None:
+    """The kind of body that a Content-Type names; None for one that nobody here knows."""
+    media = media_type(content_type)
+    found = route.types.get(media) or KNOWN.get(media)
+    if found is not None:
+        return found
+    return next((kind for suffix, kind in _SUFFIXES.items() if media.endswith(suffix)), None)
+
+
+class Parsers:
+    """The parsers of a route's rules for one direction, a fresh one for each body."""
+
+    def __init__(
+        self, rules: Mapping[str, Sequence[Rule]], route: Route, is_token: IsToken
+    ) -> None:
+        """`rules` by kind. Raises ValueError for a selector that its kind does not understand."""
+        self._route = route
+        self._rules = rules
+        self._is_token = is_token
+        self._makers = {kind: self._maker(kind, of) for kind, of in rules.items()}
+        for kind, maker in self._makers.items():
+            if kind != "multipart":
+                maker()
+
+    @property
+    def any(self) -> bool:
+        return bool(self._makers)
+
+    def of(self, content_type: str) -> Parser | None:
+        """A parser for a body of this Content-Type; None where no rule is about such bodies.
+        Raises Unparsable for a multipart body without a boundary that can be."""
+        kind = kind_of(content_type, self._route)
+        if kind == "multipart" and self._makers:
+            boundary = _parameter(content_type, "boundary")
+            return MultipartParser(boundary, self._part)
+        maker = self._makers.get(kind or "")
+        if maker is not None and media_type(content_type) == "text/tab-separated-values":
+            return self._csv(self._rules["csv"], "\t")
+        return maker() if maker is not None else None
+
+    def _maker(self, kind: str, rules: Sequence[Rule]) -> Callable[[], Parser]:
+        route = self._route
+        latin, utf8 = route.encoding or "latin-1", route.encoding or "utf-8"
+        makers: dict[str, Callable[[], Parser]] = {
+            "json": partial(JsonParser, rules),
+            "ndjson": partial(JsonParser, rules, lines=True),
+            "xml": partial(XmlParser, rules, namespaces=route.namespaces),
+            "csv": partial(self._csv, rules, route.delimiter),
+            "fixed": partial(FixedWidthParser, rules, encoding=latin, length=route.record_length),
+            "hl7": partial(Hl7Parser, rules, encoding=utf8),
+            "form": partial(FormParser, rules),
+            "multipart": partial(FieldParser, rules[0]),
+            "text": partial(TextParser, rules, wanted=self._wanted(rules[0])),
+        }
+        return makers[kind]
+
+    def _csv(self, rules: Sequence[Rule], delimiter: str) -> CsvParser:
+        encoding = self._route.encoding or "utf-8"
+        header = self._route.header
+        return CsvParser(rules, delimiter=delimiter, encoding=encoding, header=header)
+
+    def _wanted(self, rule: Rule) -> Callable[[str], bool]:
+        """In free text only what the operation can be done to is a field of it."""
+        name, opens = rule.transformation, rule.operation in {"detokenise", "mask"}
+        return lambda text: has_right_key(text) and self._is_token(name, text) is opens
+
+    def _part(self, part: Part) -> Parser | None:
+        """A field by the rule of its name, a file by those of its kind."""
+        for rule in self._rules.get("multipart", ()):
+            if rule.selector == part.name and not part.file_name:
+                return FieldParser(rule)
+        maker = self._makers.get(kind_of(part.content_type, self._route) or "")
+        return maker() if maker is not None else None
+
+
+def _parameter(content_type: str, name: str) -> str:
+    for parameter in content_type.split(";")[1:]:
+        key, _, value = parameter.strip().partition("=")
+        if key.strip().lower() == name:
+            return value.strip().strip('"')
+    return ""

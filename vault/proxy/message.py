@@ -1,0 +1,122 @@
+"""One pass over a message: its fields are asked for together and put back, a body that is too
+large for that in batches as it passes."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from vault.proxy.bodies.pieces import Field, Parser, Piece
+from vault.proxy.bodies.rewrite import Ask, Rewriter, answer, put_back
+from vault.proxy.encodings import Decoder, Encoder, encoder
+from vault.proxy.head import Head
+from vault.proxy.rules import Rules
+
+
+class Message:
+    """The head and the body of a request or an answer, under the rules of its direction."""
+
+    def __init__(self, head: Head, rules: Rules, ask: Ask) -> None:
+        """Raises Unparsable for a query that is none."""
+        self._rules = rules
+        self._head = head
+        self._ask = ask
+        self._fields = head.find(rules.head) if rules.head else []
+        for field in self._fields:
+            self._lend(field)
+
+    def _lend(self, field: Field) -> None:
+        """Give a field the context that stands in the head."""
+        place = self._rules.borrowed.get(field.rule)
+        if place is not None:
+            field.context = self._head.context(place)
+
+    async def head_alone(self) -> None:
+        """Rewrite the head. Raises Blocked, and Refusal."""
+        if self._fields:
+            await answer(self._fields, self._ask)
+            self._head.rewrite()
+
+    async def whole(self, parser: Parser, body: Iterable[bytes]) -> bytes:
+        """Rewrite the head, and a body that is all there, in one batch. Raises Unparsable,
+        Blocked, and Refusal; nothing was asked for a body that cannot be parsed."""
+        pieces: list[Piece] = []
+        for chunk in body:
+            pieces += parser.feed(chunk)
+        pieces += parser.close()
+        fields = [piece for piece in pieces if isinstance(piece, Field)]
+        for field in fields:
+            self._lend(field)
+        await answer([*self._fields, *fields], self._ask)
+        self._head.rewrite()
+        return b"".join([p if isinstance(p, bytes) else put_back(p) for p in pieces])
+
+    def streaming(self, parser: Parser, coding: "Coding | None") -> "Streaming":
+        """The way of a body that is still coming; the head is rewritten before."""
+        lending = _Lending(parser, self._lend) if self._rules.borrowed else parser
+        return Streaming(Rewriter(lending, self._ask), coding)
+
+
+class _Lending:
+    """A parser whose fields get contexts of the head."""
+
+    def __init__(self, parser: Parser, lend: Callable[[Field], None]) -> None:
+        self._parser = parser
+        self._lend = lend
+
+    def feed(self, chunk: bytes) -> Sequence[Piece]:
+        return self._lent(self._parser.feed(chunk))
+
+    def close(self) -> Sequence[Piece]:
+        return self._lent(self._parser.close())
+
+    def _lent(self, pieces: Sequence[Piece]) -> Sequence[Piece]:
+        for piece in pieces:
+            if isinstance(piece, Field):
+                self._lend(piece)
+        return pieces
+
+
+class Coding:
+    """A content coding, undone before a body is rewritten and done again after."""
+
+    def __init__(self, name: str, expansion: int) -> None:
+        """Raises UnknownEncoding."""
+        self._decoder = Decoder(name, expansion)
+        self._encoder: Encoder = encoder(name)
+
+    def unfold(self, chunk: bytes) -> Iterator[bytes]:
+        return self._decoder.feed(chunk)
+
+    def whole(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """All of a body that is there. Raises BadEncoding, Bomb."""
+        for piece in pieces:
+            yield from self._decoder.feed(piece)
+        self._decoder.close()
+
+    def unfolded(self) -> None:
+        """Raises BadEncoding where something is missing."""
+        self._decoder.close()
+
+    def fold(self, data: bytes, *, last: bool = False) -> bytes:
+        out = self._encoder.compress(data) if data else b""
+        return out + self._encoder.flush() if last else out
+
+
+class Streaming:
+    """Chunks in, what may leave of them out."""
+
+    def __init__(self, rewriter: Rewriter, coding: Coding | None) -> None:
+        self._rewriter = rewriter
+        self._coding = coding
+
+    async def feed(self, chunk: bytes) -> bytes:
+        """Raises whatever stops a message."""
+        if self._coding is None:
+            return await self._rewriter.feed(chunk)
+        out = [await self._rewriter.feed(piece) for piece in self._coding.unfold(chunk)]
+        return self._coding.fold(b"".join(out))
+
+    async def close(self) -> bytes:
+        """The rest. Raises as `feed` does."""
+        if self._coding is None:
+            return await self._rewriter.close()
+        self._coding.unfolded()
+        return self._coding.fold(await self._rewriter.close(), last=True)

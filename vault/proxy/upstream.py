@@ -1,0 +1,165 @@
+"""What stands behind the proxy: its endpoints, which of them are well, and the way to them."""
+
+import asyncio
+import ssl
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from itertools import count
+from typing import Final
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from vault.config import Upstream as Configured
+from vault.errors import Refusal, SetUpError
+from vault.telemetry import log
+from vault.web.headers import Header
+
+Body = bytes | AsyncIterator[bytes] | None
+
+AWAY_SECONDS: Final = 2.0
+"""An endpoint that could not be connected to is left alone for this long, if there are others."""
+_UNSENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+_OWN: Final = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
+"""Headers that the client would add by itself."""
+
+
+class Endpoint:
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+        self.well = True
+        self.away_until = 0.0
+
+    def usable(self, now: float) -> bool:
+        return self.well and self.away_until <= now
+
+
+class Upstream:
+    """One system, at one or more addresses."""
+
+    def __init__(self, name: str, configured: Configured) -> None:
+        """Raises SetUpError for certificates that cannot be used."""
+        self.name = name
+        self.configured = configured
+        self._endpoints = [Endpoint(url) for url in configured.urls]
+        self._turn = count()
+        self._context = _context(name, configured)
+        self._session: aiohttp.ClientSession | None = None
+        self._watching: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        configured = self.configured
+        timeout = aiohttp.ClientTimeout(
+            total=None,
+            connect=configured.connect_timeout,
+            sock_connect=configured.connect_timeout,
+            sock_read=configured.answer_timeout,
+        )
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=configured.max_connections, ssl=self._context or True, ttl_dns_cache=10
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            timeout=timeout,
+            skip_auto_headers=_OWN,
+            max_line_size=64 * 1024,
+            max_field_size=64 * 1024,
+        )
+        if configured.health is not None:
+            self._watching = asyncio.create_task(self._watch(configured.health))
+
+    async def close(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._watching
+        if self._session is not None:
+            await self._session.close()
+
+    @asynccontextmanager
+    async def ask(
+        self, method: str, target: bytes, headers: Sequence[Header], body: Body
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """The head of the answer, whose body is still to be read.
+
+        What was not sent is sent to another endpoint. Raises Refusal: ``upstream_unavailable``,
+        ``upstream_timeout``, ``upstream_invalid``.
+        """
+        said = CIMultiDict((name.decode("ascii"), _text(value)) for name, value in headers)
+        response = await self._asked(method, target, said, body)
+        try:
+            yield response
+        finally:
+            # Back to the pool if it was read to its end; otherwise it is closed.
+            response.release() if response.content.at_eof() else response.close()
+
+    async def _asked(
+        self, method: str, target: bytes, headers: "CIMultiDict[str]", body: Body
+    ) -> aiohttp.ClientResponse:
+        assert self._session is not None
+        for endpoint in self._in_turn():
+            url = URL(endpoint.url + target.decode("ascii"), encoded=True)
+            try:
+                return await self._session.request(
+                    method, url, headers=headers, data=body, allow_redirects=False
+                )
+            except _UNSENT:
+                endpoint.away_until = time.monotonic() + AWAY_SECONDS
+                log.warning("upstream-away", upstream=self.name)
+            except TimeoutError:
+                raise Refusal("upstream_timeout", "the upstream did not answer in time") from None
+            except aiohttp.ServerDisconnectedError:
+                raise Refusal(
+                    "upstream_unavailable", "the upstream hung up without an answer", 1
+                ) from None
+            except (aiohttp.ClientError, ValueError):
+                raise Refusal("upstream_invalid", "the upstream's answer is no HTTP/1.1") from None
+        raise Refusal("upstream_unavailable", "the upstream cannot be reached", 1)
+
+    def _in_turn(self) -> Sequence[Endpoint]:
+        """The endpoints that are well from the next one on; all of them where none is."""
+        now, first = time.monotonic(), next(self._turn) % len(self._endpoints)
+        turned = self._endpoints[first:] + self._endpoints[:first]
+        return [one for one in turned if one.usable(now)] or turned
+
+    async def _watch(self, path: str) -> None:
+        while True:
+            await asyncio.gather(*(self._look(one, path) for one in self._endpoints))
+            await asyncio.sleep(self.configured.health_seconds)
+
+    async def _look(self, endpoint: Endpoint, path: str) -> None:
+        assert self._session is not None
+        patience = aiohttp.ClientTimeout(total=self.configured.health_seconds)
+        try:
+            async with self._session.get(endpoint.url + path, timeout=patience) as answer:
+                well = 200 <= answer.status < 300
+        except (aiohttp.ClientError, TimeoutError, ValueError):
+            well = False
+        if well is not endpoint.well:
+            log.info("upstream-health", upstream=self.name, well=well)
+        endpoint.well = well
+
+
+def _text(value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise Refusal("malformed_request", "a header is neither ASCII nor UTF-8") from None
+
+
+def _context(name: str, configured: Configured) -> ssl.SSLContext | None:
+    if not any(url.startswith("https:") for url in configured.urls):
+        return None
+    try:
+        context = ssl.create_default_context(cafile=configured.tls_ca)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        if configured.tls_certificate is not None:
+            context.load_cert_chain(configured.tls_certificate, configured.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise SetUpError(
+            f"proxy.upstreams.{name}: its certificates cannot be used: {error.strerror}"
+        ) from None
+    return context
