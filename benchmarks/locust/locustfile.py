@@ -1,76 +1,116 @@
-"""The hot path under many callers: single tokenise, single detokenise, batches.
+"""Users of the service, each through HTTP and through the Python client.
 
     export JETON_URL=http://127.0.0.1:8200
     export JETON_CREDENTIAL=...         # granted tokenise:fr-nir
     export JETON_REVEAL_CREDENTIAL=...  # granted detokenise:fr-nir for JETON_PURPOSE
-    locust -f benchmarks/locust/locustfile.py --headless --users 64 --spawn-rate 64 -t 30s
+    locust -f benchmarks/locust/locustfile.py --headless --users 64 --spawn-rate 64 -t 30s Claims
 
-Limits apply to load as to anybody: give the two clients what the run will spend. `python -m
-benchmarks.locust.short` does all of this against a service of its own. `thresholds.py` has the
-options that end a run with exit code 1.
+The names at the end choose among them; without, all are there in equal parts. Limits apply to
+load as to anybody: give the two clients what the run will spend. `python -m
+benchmarks.locust.short` does all of this against a service of its own. `--arrivals` is calls a
+second of each user; shapes.py has loads that change; thresholds.py ends a run with exit code 1.
 """
 
-import os
-from itertools import cycle
+import random
+from argparse import ArgumentParser
+from itertools import accumulate
 
-from locust import FastHttpUser, constant, task
+from locust import events, task
 
 import benchmarks.locust.thresholds  # noqa: F401 (adds its options and listens)
-from benchmarks.population import nirs
+from benchmarks.locust.callers import BATCH, PEOPLE, Caller, OverHttp, OverSdk, token
 
-PEOPLE = list(nirs(10_000, seed=11))
-BATCH = 1_000
-
-
-def _headers(credential: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {os.environ[credential]}"}
+ZIPF = list(accumulate(1 / rank for rank in range(1, len(PEOPLE) + 1)))
+"""Few people have many claims: the n-th most frequent has a n-th of those of the first."""
 
 
-class _Caller(FastHttpUser):
+def add_options(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--arrivals",
+        type=float,
+        default=0.0,
+        help="calls a second that each user is due to make, however late the answers are",
+    )
+
+
+events.init_command_line_parser.add_listener(add_options)  # type: ignore[no-untyped-call]
+
+
+def anybody() -> int:
+    return random.randrange(len(PEOPLE))
+
+
+def somebody_with_a_claim() -> int:
+    return random.choices(range(len(PEOPLE)), cum_weights=ZIPF)[0]
+
+
+class _Single(Caller):
     abstract = True
-    host = os.environ.get("JETON_URL", "http://127.0.0.1:8200")
-    wait_time = constant(0)
-
-
-class Intake(_Caller):
-    """Claims come in: values become tokens, one by one and in batches."""
-
-    weight = 3
-
-    def on_start(self) -> None:
-        self.writes = _headers("JETON_CREDENTIAL")
-        self.people = cycle(PEOPLE)
-        self.batches = cycle(PEOPLE[at : at + BATCH] for at in range(0, len(PEOPLE), BATCH))
-
-    @task(20)
-    def tokenise(self) -> None:
-        body = {"value": next(self.people)}
-        self.client.post("/v1/tokenise/fr-nir", json=body, headers=self.writes, name="tokenise")
-
-    @task(1)
-    def tokenise_batch(self) -> None:
-        body = {"values": next(self.batches)}
-        name = f"tokenise {BATCH}"
-        self.client.post("/v1/tokenise/fr-nir", json=body, headers=self.writes, name=name)
-
-
-class Reimbursement(_Caller):
-    """Claims are paid: a token becomes the value, for a purpose, on the record."""
-
-    weight = 1
-
-    def on_start(self) -> None:
-        purpose = os.environ.get("JETON_PURPOSE", "reimbursement")
-        self.reads = _headers("JETON_REVEAL_CREDENTIAL") | {"Jeton-Purpose": purpose}
-        answer = self.client.post(
-            "/v1/tokenise/fr-nir",
-            json={"values": PEOPLE[:BATCH]},
-            headers=_headers("JETON_CREDENTIAL"),
-            name="(set-up)",
-        )
-        self.tokens = cycle(answer.json()["tokens"])
 
     @task
-    def detokenise(self) -> None:
-        body = {"token": next(self.tokens)}
-        self.client.post("/v1/detokenise/fr-nir", json=body, headers=self.reads, name="detokenise")
+    def one(self) -> None:
+        self.tokenise(PEOPLE[anybody()])
+
+
+class _Reveal(Caller):
+    abstract = True
+
+    @task
+    def one(self) -> None:
+        self.detokenise(token(anybody()))
+
+
+class _Batches(Caller):
+    abstract = True
+
+    @task
+    def many(self) -> None:
+        first = random.randrange(0, len(PEOPLE), BATCH)
+        self.tokenise_batch(PEOPLE[first : first + BATCH])
+
+
+class _Processor(Caller):
+    """Claims come in, and some of them are paid: 95 % tokenise, 5 % reveal, a few people have
+    many. `--shape day` of shapes.py gives it the peaks of a day."""
+
+    abstract = True
+
+    @task(95)
+    def take_in(self) -> None:
+        self.tokenise(PEOPLE[somebody_with_a_claim()])
+
+    @task(5)
+    def pay(self) -> None:
+        self.detokenise(token(somebody_with_a_claim()))
+
+
+class Tokenise(_Single, OverHttp):
+    """Values become tokens, one by one."""
+
+
+class Detokenise(_Reveal, OverHttp):
+    """Tokens become values, one by one, for a purpose, on the record."""
+
+
+class Batches(_Batches, OverHttp):
+    """Values become tokens, a thousand at a time."""
+
+
+class Claims(_Processor, OverHttp):
+    """A claims processor's mixture."""
+
+
+class SdkTokenise(_Single, OverSdk):
+    """As `Tokenise`, by the Python client."""
+
+
+class SdkDetokenise(_Reveal, OverSdk):
+    """As `Detokenise`, by the Python client."""
+
+
+class SdkBatches(_Batches, OverSdk):
+    """As `Batches`, by the Python client."""
+
+
+class SdkClaims(_Processor, OverSdk):
+    """As `Claims`, by the Python client."""

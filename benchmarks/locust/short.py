@@ -1,16 +1,66 @@
 """A short headless run of the locustfile against a service of its own; fails if a call does.
 
-python -m benchmarks.locust.short [--seconds 5] [--users 16] [OPTION OF LOCUST ...]
+    python -m benchmarks.locust.short [--seconds 5] [--users 16] [OPTION OF LOCUST ...] [CLASS ...]
+
+With --ceiling the same users first call a bare callable, which answers as soon as it can: what
+they reach there is the most that this generator can make. The run fails if the service was
+called at more than four fifths of that, since it may then be faster than was measured.
 """
 
 import argparse
+import json
 import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.http import CLIENTS, add_clients, free_port, initialised, server
+from benchmarks.http import CLIENTS, LOAD_CORE, add_clients, free_port, initialised, server
+
+CEILING = 0.8
+
+
+def load(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """The exit code of locust."""
+    command = ["taskset", "-c", LOAD_CORE, sys.executable, "-m", "locust"]
+    command += ["-f", "benchmarks/locust/locustfile.py", "--headless", "--only-summary"]
+    done = subprocess.run([*command, *arguments], env=os.environ | environment, check=False)
+    return done.returncode
+
+
+def rate(arguments: Sequence[str], environment: Mapping[str, str], stats: Path) -> float:
+    """Calls a second of single tokenise; ends the run where one fails."""
+    if load([*arguments, "--json-file", str(stats), "Tokenise"], environment):
+        raise SystemExit(1)
+    [entry] = json.loads(stats.with_name(f"{stats.name}.json").read_text())
+    calls: int = entry["num_requests"]
+    took: float = entry["last_request_timestamp"] - entry["start_time"]
+    return calls / took
+
+
+def bare(stack: ExitStack) -> str:
+    """The address of a callable that answers a constant, on the server's core."""
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    command = [sys.executable, "-m", "uvicorn", "benchmarks.bare:app", "--no-access-log"]
+    stack.enter_context(server([*command, "--port", str(port)], url))
+    return url
+
+
+def service(stack: ExitStack, folder: Path) -> dict[str, str]:
+    """Starts it; the environment that the locustfile reads."""
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    config = initialised(folder / "data")
+    credentials = add_clients(config, CLIENTS)
+    serve = [sys.executable, "-m", "vault", "serve", "--config", str(config)]
+    stack.enter_context(server([*serve, "--port", str(port)], f"{url}/readyz"))
+    return {
+        "JETON_URL": url,
+        "JETON_CREDENTIAL": credentials["bench-in"],
+        "JETON_REVEAL_CREDENTIAL": credentials["bench-out"],
+        "JETON_PURPOSE": "benchmark",
+    }
 
 
 def main() -> int:
@@ -18,24 +68,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--users", type=int, default=16)
+    parser.add_argument("--ceiling", action="store_true")
     given, more = parser.parse_known_args()
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    with tempfile.TemporaryDirectory() as folder:
-        config = initialised(Path(folder) / "data")
-        credentials = add_clients(config, CLIENTS)
-        serve = [sys.executable, "-m", "vault", "serve", "--config", str(config)]
-        environment = os.environ | {
-            "JETON_URL": url,
-            "JETON_CREDENTIAL": credentials["bench-in"],
-            "JETON_REVEAL_CREDENTIAL": credentials["bench-out"],
-            "JETON_PURPOSE": "benchmark",
-        }
-        load = [sys.executable, "-m", "locust", "-f", "benchmarks/locust/locustfile.py"]
-        load += ["--headless", "--only-summary", "--users", str(given.users)]
-        load += ["--spawn-rate", str(given.users), "--run-time", f"{given.seconds}s", *more]
-        with server([*serve, "--port", str(port)], f"{url}/readyz"):
-            return subprocess.run(load, env=environment, check=False).returncode
+    size = ["--users", str(given.users), "--spawn-rate", str(given.users)]
+    size += ["--run-time", f"{given.seconds}s"]
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        environment = service(stack, folder)
+        if not given.ceiling:
+            return load([*size, *more], environment)
+        most = rate(size, {"JETON_URL": bare(stack)}, folder / "most")
+        reached = rate([*size, *more], environment, folder / "reached")
+    share = reached / most
+    print(f"the generator's most: {most:,.0f} calls/s; this run: {reached:,.0f}, {share:.0%} of it")
+    if share > CEILING:
+        print("the generator is the bottleneck: use --processes", file=sys.stderr)
+    return int(share > CEILING)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,8 @@
 """Limits that end a run of locust with exit code 1 where they are crossed.
 
-    locust ... --most-p99-ms 50 --most-failures 0.001 --least-rate 1000
+    locust ... --most-p99-ms 50 --most-failures 0.001 --least-rate 1000 --most-generator-share 0.8
 
-A generator that has no processor time left measures itself: locust watches its own share, and
-a run in which it exceeded 90 % says so at the end. In a distributed run the main process judges
-the sum of all, and each generator warns for itself.
+In a distributed run the main process judges the sum of all.
 """
 
 import sys
@@ -14,20 +12,20 @@ from typing import Any
 from locust import events
 from locust.runners import WorkerRunner
 
-SET_UP = "(set-up)"
+from benchmarks.locust.generator import WARNING, busiest
 
 
-def crossed(stats: Any, options: Any) -> list[str]:
-    """What was crossed, a line each. A run without a single answer crosses all that was asked."""
+def crossed(stats: Any, options: Any, share: float) -> list[str]:
+    """What was crossed, a line each. A run without a single answer crosses all that was asked;
+    `share` is that of a core which the generator used."""
     found: list[str] = []
     if options.most_p99_ms is not None:
-        measured = [entry for entry in stats.entries.values() if entry.name != SET_UP]
         found += [
             f"p99 of {entry.name}: {slowest} ms, more than {options.most_p99_ms:g}"
-            for entry in measured
+            for entry in stats.entries.values()
             if (slowest := entry.get_response_time_percentile(0.99)) > options.most_p99_ms
         ]
-        if not any(entry.num_requests for entry in measured):
+        if not stats.total.num_requests:
             found.append("no call was measured")
     if options.most_failures is not None and stats.total.num_requests == 0:
         found.append("no call was made")
@@ -35,6 +33,9 @@ def crossed(stats: Any, options: Any) -> list[str]:
         found.append(f"failures: {stats.total.fail_ratio:.4f}, more than {options.most_failures:g}")
     if options.least_rate is not None and stats.total.total_rps < options.least_rate:
         found.append(f"calls/s: {stats.total.total_rps:.0f}, fewer than {options.least_rate:g}")
+    most = options.most_generator_share
+    if most is not None and share > most:
+        found.append(f"the generator's share of its core: {share:.0%}, more than {most:.0%}")
     return found
 
 
@@ -42,14 +43,22 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--most-p99-ms", type=float, help="of each kind of call")
     parser.add_argument("--most-failures", type=float, help="share of all calls")
     parser.add_argument("--least-rate", type=float, help="calls a second")
+    parser.add_argument(
+        "--most-generator-share", type=float, help="of a core, by the busiest process that loads"
+    )
 
 
 def judge(environment: Any, **_: Any) -> None:
-    if getattr(environment.runner, "cpu_warning_emitted", False):
-        print("the generator ran out of processor time: its figures are its own", file=sys.stderr)
     if environment.runner is None or isinstance(environment.runner, WorkerRunner):
         return
-    found = crossed(environment.stats, environment.parsed_options)
+    share = busiest()
+    if share > WARNING:
+        print(
+            f"the generator used {share:.0%} of its core: its figures are its own rather than"
+            " the service's; use --processes or more machines",
+            file=sys.stderr,
+        )
+    found = crossed(environment.stats, environment.parsed_options, share)
     for line in found:
         print(f"threshold crossed: {line}", file=sys.stderr)
     if found:
