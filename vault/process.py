@@ -38,7 +38,7 @@ class Process:
             self._vault = self._holder.door = vault
             gc.freeze()  # what is there by now stays: no collection needs to look at it again
             gc.set_threshold(COLLECT_AFTER)
-            counting = asyncio.create_task(_count(vault.metrics), name="metrics")
+            counting = asyncio.create_task(count(vault.metrics), name="metrics")
             try:
                 yield
             finally:
@@ -61,7 +61,8 @@ class Process:
         return renewal
 
 
-async def _count(metrics: Metrics) -> None:
+async def count(metrics: Metrics) -> None:
+    """Bring what was counted to where it is shown, every second."""
     while True:
         await asyncio.sleep(FLUSH_SECONDS)
         metrics.flush()

@@ -18,6 +18,9 @@ VERBS: dict[str, tuple[Verb, ...]] = {
     "To serve": (
         Verb("serve", "serve", "Answer over HTTP until told to stop."),
         Verb(
+            "proxy", "proxy", "Rewrite the traffic of existing systems: values in, tokens behind."
+        ),
+        Verb(
             "check-config",
             "check_config",
             "Judge a configuration: who may do what, and what a thief would get.",

@@ -52,7 +52,7 @@ class Edge:
 
 
 @dataclass(slots=True)
-class Limits:
+class Patience:
     """Of one process."""
 
     body_timeout: float
@@ -73,17 +73,17 @@ class Holder:
 class Proxy:
     """What one listener answers."""
 
-    def __init__(self, listener: str, holder: Holder, limits: Limits) -> None:
+    def __init__(self, listener: str, holder: Holder, patience: Patience) -> None:
         self._listener = listener
         self._holder = holder
-        self._limits = limits
+        self._patience = patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        exchange = Exchange(self._holder.edge, scope, receive, send, self._limits)
+        exchange = Exchange(self._holder.edge, scope, receive, send, self._patience)
         try:
-            if self._holder.working >= self._limits.max_in_flight:
+            if self._holder.working >= self._patience.max_in_flight:
                 raise Refusal("overloaded", "more is being passed on than can be in time", 1)
             self._holder.working += 1
             try:
@@ -98,13 +98,13 @@ class Proxy:
 
 class Exchange:
     def __init__(
-        self, edge: Edge, scope: Scope, receive: Receive, send: Send, limits: Limits
+        self, edge: Edge, scope: Scope, receive: Receive, send: Send, patience: Patience
     ) -> None:
         self._edge = edge
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._limits = limits
+        self._patience = patience
         self._route: Route | None = None
         self._answer: Answer | None = None
 
@@ -122,7 +122,7 @@ class Exchange:
         check_request(scope["raw_path"], headers, route.end_user.header)
         head = Head(headers, scope["raw_path"], scope["query_string"], captured)
         ask = self._asker(route, headers)
-        incoming = Incoming(self._receive, headers, self._limits.body_timeout)
+        incoming = Incoming(self._receive, headers, self._patience.body_timeout)
         request = Request(
             route,
             head,

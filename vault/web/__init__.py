@@ -4,9 +4,19 @@
 runs, reloads and ends. Nothing here decides who may do what, or touches a value.
 """
 
+from vault.web.addresses import listeners
 from vault.web.dispatch import Application
 from vault.web.door import Door, Holder
 from vault.web.serving import Reload, Renewal, serve
 from vault.web.tls import Certificate
 
-__all__ = ["Application", "Certificate", "Door", "Holder", "Reload", "Renewal", "serve"]
+__all__ = [
+    "Application",
+    "Certificate",
+    "Door",
+    "Holder",
+    "Reload",
+    "Renewal",
+    "listeners",
+    "serve",
+]

@@ -74,9 +74,8 @@ class Connection(HttpToolsProtocol):
         """Bytes since the last of a body: chunk extensions and trailers."""
         self._head_too_large = False
         self._refused = False
-        self._answers: Answers | None = Answers(
-            self.config.loaded_app.calls, self, self.on_response_complete
-        )
+        calls = getattr(self.config.loaded_app, "calls", None)
+        self._answers = calls and Answers(calls, self, self.on_response_complete)
         """None at an address that has no calls."""
         self._unstarted: Exchange | None = None
         """The one whose turn it is, while its body may still be in this chunk."""

@@ -25,8 +25,11 @@ class ServerConfig(uvicorn.Config):
         limits: Server,
         metrics_port: int | None,
         certificate: Certificate | None = None,
+        *,
+        alone: bool = True,
     ) -> None:
-        """With several workers `app` makes the application, in each of them."""
+        """With several workers `app` makes the application, in each of them. Not `alone`: whoever
+        runs several servers opens what they share, and answers have a Date already."""
         self.limits = limits
         self.certificate = certificate
         self.metrics_port = metrics_port
@@ -42,7 +45,8 @@ class ServerConfig(uvicorn.Config):
             http=protocol,
             ws="none",
             loop="uvloop",
-            lifespan="on",
+            lifespan="on" if alone else "off",
+            date_header=alone,
             log_config=None,
             access_log=False,
             proxy_headers=False,  # the source of a call is who sent it

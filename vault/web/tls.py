@@ -28,21 +28,26 @@ class Certificate:
     `context` makes new connections. Pickled as the two texts that it was made of.
     """
 
-    __slots__ = ("_chain", "_key", "context")
+    __slots__ = ("_chain", "_client_ca", "_key", "context")
 
-    def __init__(self, chain: bytes, key: bytes) -> None:
-        """Two PEM texts. Raises SetUpError where OpenSSL does not serve with them."""
+    def __init__(self, chain: bytes, key: bytes, client_ca: bytes | None = None) -> None:
+        """PEM texts; with `client_ca` every caller has to show a certificate of its. Raises
+        SetUpError where OpenSSL does not serve with them."""
         self._chain = chain
         self._key = key
+        self._client_ca = client_ca
         self.context = _context(chain, key)
+        if client_ca is not None:
+            _ask_for_certificates(self.context, client_ca)
 
     @classmethod
-    def of(cls, settings: Server) -> "Certificate | None":
+    def of(cls, settings: Server, client_ca: Path | None = None) -> "Certificate | None":
         """The one that the settings name. Raises SetUpError where it cannot be served with."""
         if settings.tls_certificate is None or settings.tls_key is None:
             return None
         chain = _read(settings.tls_certificate, "certificate")
         key = _read(settings.tls_key, "key")
+        authorities = None if client_ca is None else _read(client_ca, "client_ca")
         try:
             load_pem_x509_certificates(chain)
         except ValueError:
@@ -55,10 +60,10 @@ class Certificate:
             raise _bad("key", settings.tls_key, reason) from None
         except (ValueError, UnsupportedAlgorithm):
             raise _bad("key", settings.tls_key, "it is no PEM private key") from None
-        return cls(chain, key)
+        return cls(chain, key, authorities)
 
-    def __reduce__(self) -> tuple[type["Certificate"], tuple[bytes, bytes]]:
-        return Certificate, (self._chain, self._key)
+    def __reduce__(self) -> tuple[type["Certificate"], tuple[bytes, bytes, bytes | None]]:
+        return Certificate, (self._chain, self._key, self._client_ca)
 
     def __repr__(self) -> str:
         return "<Certificate>"
@@ -122,6 +127,14 @@ def _context(chain: bytes, key: bytes) -> ssl.SSLContext:
         except OSError as error:
             raise SetUpError(f"TLS needs /proc: {error.strerror}") from None
     return context
+
+
+def _ask_for_certificates(context: ssl.SSLContext, authorities: bytes) -> None:
+    context.verify_mode = ssl.CERT_REQUIRED
+    try:
+        context.load_verify_locations(cadata=authorities.decode("ascii"))
+    except (ssl.SSLError, ValueError):
+        raise SetUpError("client_ca holds no PEM certificates") from None
 
 
 def _why(error: ssl.SSLError) -> str:
