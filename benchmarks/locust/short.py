@@ -17,14 +17,23 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from benchmarks.http import CLIENTS, LOAD_CORE, add_clients, free_port, initialised, server
+from benchmarks.http import (
+    CLIENTS,
+    SERVER_CORE,
+    add_clients,
+    free_port,
+    initialised,
+    server,
+)
 
 CEILING = 0.8
 
 
 def load(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """The exit code of locust."""
-    command = ["taskset", "-c", LOAD_CORE, sys.executable, "-m", "locust"]
+    """The exit code of locust, which has the cores that the server leaves."""
+    cores = os.sched_getaffinity(0)
+    left = ",".join(map(str, cores - {int(SERVER_CORE)} or cores))
+    command = ["taskset", "-c", left, sys.executable, "-m", "locust"]
     command += ["-f", "benchmarks/locust/locustfile.py", "--headless", "--only-summary"]
     done = subprocess.run([*command, *arguments], env=os.environ | environment, check=False)
     return done.returncode

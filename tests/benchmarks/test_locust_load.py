@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from benchmarks.http import free_port
 from benchmarks.locust.short import service
+from tests.support.snippets import blocks
 
 pytestmark = pytest.mark.system
 
@@ -221,6 +223,28 @@ def test_the_web_page_starts_and_stops_a_run(target):
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
         assert process.returncode == 0
+
+
+def shortened(command):
+    """What the page says, with fewer users and seconds."""
+    command = re.sub(r"(--(?:shape-)?users) \d+", r"\1 4", command)
+    command = re.sub(r"(--(?:shape-)?seconds|-t) \d+", r"\1 2", command)
+    return command.replace(".venv/bin/python", sys.executable).replace(
+        ".venv/bin/locust", f"{sys.executable} -m locust"
+    )
+
+
+def test_the_commands_of_the_page_run(target):
+    lines = "".join(blocks("docs/load.md", "console")).splitlines()
+    commands = [line.removeprefix("$ ") for line in lines]
+    # The web page, the distributed run and the ceiling have tests of their own.
+    alone = [one for one in commands if not re.search(r"--web-host|master|--ceiling", one)]
+    assert len(alone) == 4
+    for command in alone:
+        done = subprocess.run(
+            shlex.split(shortened(command)), env=os.environ | target, timeout=60, check=False
+        )
+        assert done.returncode == 0, command
 
 
 def test_the_ceiling_of_the_generator_is_its_own():
