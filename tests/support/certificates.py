@@ -8,6 +8,7 @@ settings, context = encrypted(tmp_path)       # all of it, where nothing is rene
 """
 
 import ssl
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -60,14 +61,22 @@ class Authority:
         path.write_bytes(certificate.public_bytes(Encoding.PEM))
         return cls(path, certificate, key)
 
-    def issue(self, name: str, *, is_rsa: bool = False, phrase: bytes | None = None) -> Pair:
-        """A certificate for this machine's loopback addresses."""
+    def issue(
+        self,
+        name: str,
+        *,
+        is_rsa: bool = False,
+        phrase: bytes | None = None,
+        hosts: Sequence[str] = (),
+    ) -> Pair:
+        """A certificate for this machine's loopback addresses, and for `hosts`."""
         key: Key = (
             rsa.generate_private_key(65_537, 2_048)
             if is_rsa
             else ec.generate_private_key(ec.SECP256R1())
         )
         names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
+        names += [x509.DNSName(host) for host in hosts]
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         certificate = (
             _builder(name, "an authority", key)

@@ -1,0 +1,28 @@
+"""The overlays' reviewed files, judged as a pipeline would judge them."""
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from vault.cli import main
+from vault.config import load
+
+OVERLAYS = Path(__file__).parents[2] / "k8s" / "overlays"
+
+
+@pytest.mark.parametrize("name", ["dev", "prod"])
+def test_an_overlay_s_configuration_can_be_served(name: str) -> None:
+    config = OVERLAYS / name / "jeton.toml"
+    done = CliRunner().invoke(main, ["check-config", "--config", str(config)])
+    assert done.exit_code == 0, done.output
+
+
+def test_production_keeps_its_blast_radius() -> None:
+    arguments = ["--config", str(OVERLAYS / "prod/jeton.toml"), "--max-people-per-day", "2000"]
+    assert CliRunner().invoke(main, ["check-config", *arguments]).exit_code == 0
+
+
+def test_production_keeps_no_key_beside_the_keyset() -> None:
+    settings = load(OVERLAYS / "prod/jeton.toml", {})
+    assert not settings.keys.kek.startswith(("file:", "env:"))
