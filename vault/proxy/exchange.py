@@ -151,7 +151,7 @@ class Exchange:
         # An answer in one piece is gone before anybody could know that its caller is.
         gone = None
         if not incoming.more and not response.content.at_eof():
-            gone = asyncio.ensure_future(self._receive())
+            gone = asyncio.create_task(self._hung_up())
         try:
             edge = self._edge
             answer = Answer(route, response, self._send, gone, edge.whole, edge.expansion)
@@ -162,6 +162,11 @@ class Exchange:
                 gone.cancel()
                 with suppress(asyncio.CancelledError):
                     await gone
+
+    async def _hung_up(self) -> None:
+        """Until the caller is gone. A request without a body says first that it has none."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     def _find(
         self, listener: str, method: str, fields: Mapping[bytes, bytes]

@@ -9,7 +9,8 @@ from vault.proxy.end_user import EndUser
 from vault.proxy.kinds import IsToken, media_type
 from vault.proxy.rules import Rules
 
-_PART = re.compile(r"/\*\*|\{([a-z_][a-z0-9_]*)\}|\*|[^{*]+")
+_PART = re.compile(r"\{([a-z_][a-z0-9_]*)\}|\*|[^{*]+")
+_REST = "/**"
 
 
 class Route:
@@ -63,11 +64,11 @@ def routes_of(settings: Settings, listener: str, is_token: IsToken) -> Sequence[
 
 def _compiled(template: str) -> re.Pattern[bytes]:
     out = []
-    for part in _PART.finditer(template):
-        if part[0] == "/**":
-            out.append("(?:/.*)?")
-        elif part[0] == "*":
+    for part in _PART.finditer(template.removesuffix(_REST)):
+        if part[0] == "*":
             out.append("[^/]+")
         else:
             out.append(f"(?P<{part[1]}>[^/]+)" if part[1] else re.escape(part[0]))
+    if template.endswith(_REST):
+        out.append("(?:/.*)?")
     return re.compile("".join(out).encode(), re.DOTALL)

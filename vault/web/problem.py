@@ -34,12 +34,6 @@ STATUS: Final[Mapping[str, int]] = {
     "audit_unavailable": 503,
     "keys_unavailable": 503,
     "overloaded": 503,
-    # The proxy's own:
-    "blocked": 422,
-    "upgrade_refused": 501,
-    "upstream_invalid": 502,
-    "upstream_unavailable": 503,
-    "upstream_timeout": 504,
     # The items' codes, where a single call was about that one item:
     "invalid_value": 422,
     "not_a_token": 422,
@@ -48,8 +42,19 @@ STATUS: Final[Mapping[str, int]] = {
 }
 """The HTTP status of every code (only headers that are too large are 431, under 413's code)."""
 
+PROXY_STATUS: Final[Mapping[str, int]] = {
+    "blocked": 422,
+    "upgrade_refused": 501,
+    "upstream_invalid": 502,
+    "upstream_unavailable": 503,
+    "upstream_timeout": 504,
+}
+"""Those that only the edge proxy answers with."""
+
+_STATUS: Final = {**STATUS, **PROXY_STATUS}
+
 TITLES: Final[Mapping[int, str]] = {
-    status: HTTPStatus(status).phrase for status in {431, *STATUS.values()}
+    status: HTTPStatus(status).phrase for status in {431, *_STATUS.values()}
 } | {413: "Content Too Large", 422: "Unprocessable Content"}
 """RFC 9110's phrases: Python's older releases have RFC 7231's."""
 
@@ -84,7 +89,7 @@ class HTTPRefusal(Refusal):
         headers: Sequence[tuple[bytes, bytes]] = (),
     ) -> None:
         super().__init__(code, detail, retry_after)
-        self.status = STATUS[code] if status is None else status
+        self.status = _STATUS[code] if status is None else status
         self.headers = headers
 
 
@@ -100,9 +105,9 @@ def answer(
     """Status, headers (with the content's type and length) and body. A code without a status
     here would be a mistake of ours, and is answered as one."""
     code, detail = refusal.code, refusal.detail
-    if code not in STATUS:
+    if code not in _STATUS:
         code, detail = "internal", "the service failed; nothing was answered"
-    status = refusal.status if isinstance(refusal, HTTPRefusal) else STATUS[code]
+    status = refusal.status if isinstance(refusal, HTTPRefusal) else _STATUS[code]
     content = body(status, code, detail, more)
     headers = [
         (b"content-type", MEDIA_TYPE.encode()),
