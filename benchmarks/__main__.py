@@ -16,6 +16,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from benchmarks.pace import QUICK, WHOLE
+from benchmarks.peers.about import about
 from benchmarks.report import number, page
 from benchmarks.results import Result, moved, read, write
 from benchmarks.suite import BENCHMARKS
@@ -31,6 +32,7 @@ def machine() -> dict[str, object]:
         "processors": os.cpu_count(),
         "python": platform.python_version(),
         "versions": {name: version(name) for name in PACKAGES},
+        "compared with": about(),
     }
 
 

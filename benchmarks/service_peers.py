@@ -20,7 +20,7 @@ from benchmarks import http
 from benchmarks.awake import awake
 from benchmarks.http import Work
 from benchmarks.pace import COMMAND, QUICK, WHOLE, Pace
-from benchmarks.peers.services import RECORDED, Peer, started
+from benchmarks.peers.services import RECORDED, Peer, absent, started
 from benchmarks.population import nirs
 from benchmarks.results import Result, result
 
@@ -49,7 +49,7 @@ def service_peers(pace: Pace) -> Iterator[Result]:
     """Single calls and batches; `baseline` is the peer's values a second."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        peers, _ = started(stack)
+        peers = started(stack)
         sides = {OURS: ours(stack, folder), BARE: bare(stack)}
         sides |= {peer.name: theirs(peer) for peer in peers}
         stack.enter_context(awake(http.LOAD_CORE))
@@ -140,9 +140,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--quick", action="store_true")
     given = parser.parse_args()
-    with ExitStack() as stack:
-        for name, why in started(stack)[1].items():
-            print(f"{name}: not compared, {why}")
+    for name, why in absent().items():
+        print(f"{name}: not compared, it lacks {why}")
     print(f"{'values a second':72}{OURS:>12}{'peer':>12}{'ratio':>9}{'spread':>9}")
     for one in service_peers(QUICK if given.quick else WHOLE):
         print(

@@ -25,8 +25,6 @@ def program(name: str) -> str | None:
 def postgresql(prefix: Sequence[str] = ()) -> Iterator[str]:
     """Its address; the command is run behind `prefix`. Raises OSError where it cannot start."""
     initdb, postgres = program("initdb"), program("postgres")
-    if initdb is None or postgres is None:
-        raise OSError("the programs initdb and postgres are missing")
     # It refuses to run as root, where Debian's package has a user of its own for it.
     who = {"user": "postgres", "group": "postgres"} if os.geteuid() == 0 else {}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": "/"}

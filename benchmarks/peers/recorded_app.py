@@ -9,10 +9,9 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import asyncpg
 from fastapi import HTTPException
 
-from benchmarks.peers.postgresql_app import TABLE, Table
+from benchmarks.peers.postgresql_app import TABLE, Table, connections
 from benchmarks.peers.sealing import Sealer
 from benchmarks.peers.web import Tokeniser, key, service
 
@@ -56,7 +55,7 @@ class Recorded(Table):
 
 @asynccontextmanager
 async def opened() -> AsyncIterator[Tokeniser]:
-    async with asyncpg.create_pool(os.environ["PEER_DATABASE"], min_size=4, max_size=16) as pool:
+    async with connections() as pool:
         await pool.execute(TABLE)
         await pool.execute(LEDGER)
         yield Recorded(pool, Sealer(key()))

@@ -1,27 +1,30 @@
 """The services that a team would write itself, as processes: on the server's core, what keeps
 their data on the other one, which is more than the service itself is given."""
 
-import importlib.util
 import json
 import secrets
-import shutil
 import sys
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 from benchmarks.cores import on_core
 from benchmarks.http import LOAD_CORE, free_port, server
-from benchmarks.peers.postgresql_server import postgresql
+from benchmarks.peers.postgresql_server import postgresql, program
 from benchmarks.redis_server import serving
 
+FPE, TABLE, HASHES = "FastAPI and fastfpe", "FastAPI and PostgreSQL", "FastAPI and Redis"
 RECORDED = "FastAPI and PostgreSQL, with a limit and a record"
+NEEDS = {
+    FPE: (["fastapi", "fastfpe"], []),
+    TABLE: (["fastapi", "asyncpg"], ["initdb", "postgres"]),
+    HASHES: (["fastapi", "redis"], ["redis-server"]),
+    RECORDED: (["fastapi", "asyncpg"], ["initdb", "postgres"]),
+}
+"""Of Python packages and of programs."""
 ELSEWHERE = ("taskset", "-c", LOAD_CORE)
-
-
-class Missing(Exception):
-    """What a service needs is not here; the words say what."""
 
 
 @dataclass(frozen=True)
@@ -44,57 +47,48 @@ class Peer:
             return found
 
 
-def started(stack: ExitStack) -> tuple[list[Peer], dict[str, str]]:
-    """Those that can run here, until the stack is left; of the others what is missing."""
+def started(stack: ExitStack) -> list[Peer]:
+    """Those that can run here, until the stack is left."""
+    lacking = absent()
     makers: dict[str, Callable[[ExitStack], Peer]] = {
-        "FastAPI and fastfpe": fpe,
-        "FastAPI and PostgreSQL": table,
-        "FastAPI and Redis": hashes,
+        FPE: fpe,
+        TABLE: table,
+        HASHES: hashes,
         RECORDED: recorded,
     }
-    found: list[Peer] = []
-    missing: dict[str, str] = {}
-    for name, make in makers.items():
-        try:
-            found.append(make(stack))
-        except (Missing, OSError) as why:
-            missing[name] = str(why)
-    return found, missing
+    return [make(stack) for name, make in makers.items() if name not in lacking]
+
+
+def absent() -> dict[str, str]:
+    """Of each one that cannot run here, what it lacks."""
+    lacks: dict[str, str] = {}
+    for name, (modules, programs) in NEEDS.items():
+        missing = [f"the package {one}" for one in modules if find_spec(one) is None]
+        missing += [f"the program {one}" for one in programs if program(one) is None]
+        if missing:
+            lacks[name] = ", ".join(missing)
+    return lacks
 
 
 def fpe(stack: ExitStack) -> Peer:
-    need("fastapi", "fastfpe")
-    return run(stack, "FastAPI and fastfpe", "fpe_app")
+    return run(stack, FPE, "fpe_app")
 
 
 def table(stack: ExitStack) -> Peer:
-    return _postgresql(stack, "FastAPI and PostgreSQL", "postgresql_app")
+    address = stack.enter_context(postgresql(ELSEWHERE))
+    return run(stack, TABLE, "postgresql_app", PEER_DATABASE=address)
 
 
 def recorded(stack: ExitStack, **environment: str) -> Peer:
-    return _postgresql(stack, RECORDED, "recorded_app", **environment)
-
-
-def _postgresql(stack: ExitStack, name: str, module: str, **environment: str) -> Peer:
-    need("fastapi", "asyncpg")
     address = stack.enter_context(postgresql(ELSEWHERE))
-    return run(stack, name, module, PEER_DATABASE=address, **environment)
+    return run(stack, RECORDED, "recorded_app", PEER_DATABASE=address, **environment)
 
 
 def hashes(stack: ExitStack) -> Peer:
-    need("fastapi", "redis")
-    if shutil.which("redis-server") is None:
-        raise Missing("the program redis-server is missing")
     with on_core(LOAD_CORE):
         redis = stack.enter_context(serving("--appendonly", "yes"))
     address = f"redis://127.0.0.1:{redis.port}"
-    return run(stack, "FastAPI and Redis", "redis_app", PEER_REDIS=address)
-
-
-def need(*modules: str) -> None:
-    for module in modules:
-        if importlib.util.find_spec(module) is None:
-            raise Missing(f"the Python package {module} is missing")
+    return run(stack, HASHES, "redis_app", PEER_REDIS=address)
 
 
 def run(stack: ExitStack, name: str, module: str, **environment: str) -> Peer:

@@ -1,17 +1,22 @@
 """What a team would write itself, as running processes: they do what they are compared at."""
 
+import re
 import urllib.error
 from contextlib import ExitStack
 from dataclasses import replace
 
 import pytest
 
+from benchmarks.peers.about import about
 from benchmarks.peers.services import (
+    FPE,
+    HASHES,
+    NEEDS,
     RECORDED,
-    Missing,
+    TABLE,
+    absent,
     fpe,
     hashes,
-    need,
     recorded,
     started,
     table,
@@ -23,20 +28,19 @@ from tests.support.components import missing
 pytestmark = pytest.mark.system
 
 SOME = PEOPLE[:50]
-MAKERS = {"fpe": fpe, "table": table, "hashes": hashes, "recorded": recorded}
+MAKERS = {FPE: fpe, TABLE: table, HASHES: hashes, RECORDED: recorded}
 
 
-def made(maker, stack, **environment):
-    try:
-        return maker(stack, **environment)
-    except (Missing, OSError) as why:
-        return missing(str(why))
+def made(name, stack, **environment):
+    if name in absent():
+        missing(absent()[name])
+    return MAKERS[name](stack, **environment)
 
 
 @pytest.fixture(params=MAKERS, scope="module")
 def peer(request):
     with ExitStack() as stack:
-        yield made(MAKERS[request.param], stack)
+        yield made(request.param, stack)
 
 
 def refused(peer, path, body):
@@ -66,13 +70,13 @@ def test_what_is_no_nir_and_who_has_no_credential_is_refused(peer):
     assert refused(peer, "/tokenise", {"value": "123456789012345"}) == 422
     assert refused(peer, "/tokenise/batch", {"values": ["x"]}) == 422
     assert refused(replace(peer, credential="x"), "/tokenise", {"value": SOME[0]}) == 401
-    if peer.name != "FastAPI and fastfpe":  # which opens whatever it is given
+    if peer.name != FPE:  # which opens whatever it is given
         assert refused(peer, "/detokenise", {"token": with_key("9" * 13)}) == 404
 
 
 def test_a_limit_holds_for_whom_it_is_written_down():
     with ExitStack() as stack:
-        peer = made(recorded, stack, PEER_LIMIT="3")
+        peer = made(RECORDED, stack, PEER_LIMIT="3")
         tokens = peer.ask("/tokenise/batch", {"values": SOME[:4]})["tokens"]
         assert refused(peer, "/detokenise/batch", {"tokens": tokens}) == 429
         assert peer.ask("/detokenise/batch", {"tokens": tokens[:3]})["values"] == SOME[:3]
@@ -80,15 +84,22 @@ def test_a_limit_holds_for_whom_it_is_written_down():
 
 
 def test_what_is_missing_is_named_and_the_others_run(monkeypatch):
-    with pytest.raises(Missing, match="no_such_package"):
-        need("no_such_package")
-    monkeypatch.setattr("benchmarks.peers.postgresql_server.program", lambda name: None)
+    monkeypatch.setattr("benchmarks.peers.services.program", lambda name: None)
+    monkeypatch.setitem(NEEDS, FPE, (["fastapi", "no_such_package"], []))
+    assert absent() == {
+        FPE: "the package no_such_package",
+        TABLE: "the program initdb, the program postgres",
+        HASHES: "the program redis-server",
+        RECORDED: "the program initdb, the program postgres",
+    }
+    monkeypatch.undo()
     with ExitStack() as stack:
-        made(fpe, stack)
-        found, absent = started(stack)
-    assert set(absent) == {"FastAPI and PostgreSQL", RECORDED}
-    assert all("initdb" in why for why in absent.values())
-    assert {"FastAPI and fastfpe"} <= {peer.name for peer in found}
+        made(FPE, stack)
+        monkeypatch.setattr("benchmarks.peers.services.program", lambda name: None)
+        assert [peer.name for peer in started(stack)] == [FPE]
+    told = about()
+    assert told[TABLE] == "not compared: it lacks the program initdb, the program postgres"
+    assert re.match(r"\d", told["fastapi"])
 
 
 def test_the_best_peer_has_the_target_and_no_other():
