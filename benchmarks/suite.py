@@ -17,6 +17,7 @@ from benchmarks.engine_ff1 import BOUND_ROWS, DIGITS, aes_bound
 from benchmarks.engine_peers import engine_peers
 from benchmarks.pace import COMMAND, Pace
 from benchmarks.population import nirs
+from benchmarks.redis_bound import redis_bound
 from benchmarks.results import Result, result
 from benchmarks.service_peers import service_peers
 from benchmarks.timing import interleaved
@@ -104,4 +105,5 @@ BENCHMARKS: dict[str, Callable[[Pace], Iterator[Result]]] = {
     "engine_peers": engine_peers,
     "service": service,
     "service_peers": service_peers,
+    "redis_bound": redis_bound,
 }
