@@ -89,11 +89,14 @@ def processor_seconds(pid: int) -> float:
 
 @contextmanager
 def server(
-    command: list[str], ready: str, environment: Mapping[str, str] | None = None
+    command: list[str],
+    ready: str,
+    environment: Mapping[str, str] | None = None,
+    core: str = SERVER_CORE,
 ) -> Iterator[int]:
     """The process id of a server on its core, with more environment; ended at the end."""
     process = subprocess.Popen(
-        ["taskset", "-c", SERVER_CORE, *command],
+        ["taskset", "-c", core, *command],
         env=os.environ | (environment or {}),
         stderr=subprocess.DEVNULL,
     )

@@ -17,9 +17,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
     ),
     "To serve": (
         Verb("serve", "serve", "Answer over HTTP until told to stop."),
-        Verb(
-            "proxy", "proxy", "Rewrite the traffic of existing systems until told to stop."
-        ),
+        Verb("proxy", "proxy", "Rewrite the traffic of existing systems until told to stop."),
         Verb(
             "check-config",
             "check_config",

@@ -1,6 +1,7 @@
 """Gives an upstream's answer back, as its route's rules want it."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -19,6 +20,7 @@ from vault.web.headers import Header
 
 _OF_BYTES: Final = INTEGRITY | {b"content-length", b"etag", b"last-modified", b"accept-ranges"}
 _NO_STORE: Final = (b"cache-control", b"no-store")
+_CONTROL: Final = re.compile(rb"[\x00\r\n]")
 _BODILESS: Final = frozenset((204, 304))
 
 
@@ -43,7 +45,7 @@ class Answer:
         self._expansion = expansion
         self.begun = False
         self.head = Head([(name.lower(), value) for name, value in response.raw_headers])
-        _check(self.head.headers)
+        _check(self.head)
 
     async def give(self, message: Message | None) -> None:
         """All of it. Raises Refusal; where it has begun, the connection is to be broken."""
@@ -65,13 +67,13 @@ class Answer:
     @property
     def _has_body(self) -> bool:
         asked = self._response.method != "HEAD" and self._response.status not in _BODILESS
-        return asked and dict(self.head.headers).get(b"content-length") != b"0"
+        return asked and self.head.fields.get(b"content-length") != b"0"
 
     def _parser(self) -> Parser | None:
         parsers = self._route.response.parsers
         if not parsers.any or not self._has_body:
             return None
-        fields = dict(self.head.headers)
+        fields = self.head.fields
         if self._response.status == 206 or b"content-range" in fields:
             raise Refusal("upstream_invalid", "a part of a body cannot be rewritten")
         parser = parsers.of(fields.get(b"content-type", b"").decode("latin-1"))
@@ -132,15 +134,15 @@ class Answer:
             yield chunk
 
     def _coding(self) -> Coding | None:
-        name = dict(self.head.headers).get(b"content-encoding", b"").decode("latin-1").lower()
+        name = self.head.fields.get(b"content-encoding", b"").decode("latin-1").lower()
         return None if name in {"", IDENTITY} else Coding(name, self._expansion)
 
     def _passed_on(self) -> list[Header]:
-        return passed_on(self.head.headers)
+        return passed_on(self.head)
 
     def _rewritten(self) -> list[Header]:
         """Other bytes than the upstream's, and not for everybody."""
-        return [*passed_on(self.head.headers, _OF_BYTES | {b"cache-control"}), _NO_STORE]
+        return [*passed_on(self.head, _OF_BYTES | {b"cache-control"}), _NO_STORE]
 
     async def _one(self, headers: list[Header], body: bytes) -> None:
         await self._start(headers)
@@ -161,11 +163,10 @@ class Answer:
         await self._send({"type": "http.response.body", "body": body})
 
 
-def _check(headers: list[Header]) -> None:
+def _check(head: Head) -> None:
     """What two readers could cut at two places. Raises Refusal ``upstream_invalid``."""
-    lengths = [value for name, value in headers if name == b"content-length"]
-    chunked = any(name == b"transfer-encoding" for name, _ in headers)
-    if len(lengths) > 1 or (lengths and chunked):
+    chunked, length = b"transfer-encoding" in head.fields, b"content-length" in head.fields
+    if (length and chunked) or (length and head.count(b"content-length") > 1):
         raise Refusal("upstream_invalid", "the upstream's answer has two lengths")
-    if any(set(value) & {0, 10, 13} for _, value in headers):
+    if any(_CONTROL.search(value) for _, value in head.headers):
         raise Refusal("upstream_invalid", "a header of the upstream's holds a control character")

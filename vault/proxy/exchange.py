@@ -51,14 +51,6 @@ class Edge:
     expansion: int
 
 
-@dataclass(slots=True)
-class Patience:
-    """Of one process."""
-
-    body_timeout: float
-    max_in_flight: int
-
-
 class Holder:
     """The edge in force: every request reads it once."""
 
@@ -73,17 +65,18 @@ class Holder:
 class Proxy:
     """What one listener answers."""
 
-    def __init__(self, listener: str, holder: Holder, patience: Patience) -> None:
+    def __init__(self, listener: str, holder: Holder, most: int) -> None:
+        """`most`: how many messages may be on their way through this process."""
         self._listener = listener
         self._holder = holder
-        self._patience = patience
+        self._most = most
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        exchange = Exchange(self._holder.edge, scope, receive, send, self._patience)
+        exchange = Exchange(self._holder.edge, scope, receive, send)
         try:
-            if self._holder.working >= self._patience.max_in_flight:
+            if self._holder.working >= self._most:
                 raise Refusal("overloaded", "more is being passed on than can be in time", 1)
             self._holder.working += 1
             try:
@@ -97,14 +90,11 @@ class Proxy:
 
 
 class Exchange:
-    def __init__(
-        self, edge: Edge, scope: Scope, receive: Receive, send: Send, patience: Patience
-    ) -> None:
+    def __init__(self, edge: Edge, scope: Scope, receive: Receive, send: Send) -> None:
         self._edge = edge
         self._scope = scope
         self._receive = receive
         self._send = send
-        self._patience = patience
         self._route: Route | None = None
         self._answer: Answer | None = None
 
@@ -112,17 +102,18 @@ class Exchange:
         """Raises Refusal, and Disconnected where nobody waits for an answer."""
         scope = self._scope
         method, headers = scope["method"], scope["headers"]
-        fields = dict(headers)
+        head = Head(headers, scope["raw_path"], scope["query_string"])
+        fields = head.fields
         if method in NEVER:
             raise HTTPRefusal("method_not_allowed", "this method is not passed on")
         if b"upgrade" in fields and fields[b"upgrade"].lower() != b"h2c":
             raise Refusal("upgrade_refused", "no protocol but HTTP/1.1 is passed on")
         route, captured = self._find(listener, method, fields)
         self._route = route
-        check_request(scope["raw_path"], headers, route.end_user.header)
-        head = Head(headers, scope["raw_path"], scope["query_string"], captured)
+        check_request(head, route.end_user.header)
+        head.captured = captured
         ask = self._asker(route, headers)
-        incoming = Incoming(self._receive, headers, self._patience.body_timeout)
+        incoming = Incoming(self._receive, head)
         request = Request(
             route,
             head,
@@ -140,8 +131,12 @@ class Exchange:
         target = head.path + (b"?" + head.query if head.query else b"")
         upstream = self._edge.upstreams[route.configured.upstream]
         try:
-            async with upstream.ask(method, target, sent, body) as response:
+            response = await upstream.ask(method, target, sent, body)
+            try:
                 await self._give(route, response, ask, incoming)
+            finally:
+                # Back to the pool if it was read to its end; otherwise it is closed.
+                response.release() if response.content.at_eof() else response.close()
         except Refusal:
             if request.failure is not None:
                 raise request.failure from None

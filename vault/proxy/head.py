@@ -34,27 +34,34 @@ FORWARDED: Final = frozenset(
 """Nobody outside is believed what he says of who he is."""
 _VISIBLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _TEXT = re.compile(rb"[\x09\x20-\x7e\x80-\xff]*")
+_USUAL = re.compile(rb"(?:/[\w~!$&'()*+,;=:@-][\w.~!$&'()*+,;=:@-]*)*/?", re.ASCII)
+"""Paths that are in their normal form at first sight."""
+_ONCE = (b"content-length", b"content-type", b"host")
 _ESCAPE = re.compile(rb"%(?:([0-9A-Fa-f]{2})|)")
 _PLAIN = re.compile(rb"[0-9A-Za-z._~/\\-]")
 """Nobody has to escape these, and a slash that is escaped is none to some and one to others."""
 
 
 class Head:
-    """The head of a request or of an answer; `captured` are the path's named segments and where
-    they stand in it."""
+    """The head of a request or of an answer."""
 
     def __init__(
         self,
         headers: Sequence[Header],
         path: bytes = b"",
         query: bytes = b"",
-        captured: Mapping[str, tuple[int, int]] | None = None,
     ) -> None:
         self.headers = list(headers)
+        self.fields = dict(headers)
+        """The last of each name, as it came."""
         self.path = path
         self.query = query
-        self._captured = captured or {}
+        self.captured: Mapping[str, tuple[int, int]] = {}
+        """The path's named segments, and where they stand in it."""
         self._placed: list[tuple[Field, Place, int]] = []
+
+    def count(self, wanted: bytes) -> int:
+        return sum(name == wanted for name, _ in self.headers)
 
     def find(self, rules: Iterable[tuple[Place, Rule]]) -> list[Field]:
         """The fields of the head. Raises Unparsable for a query that is none."""
@@ -84,7 +91,7 @@ class Head:
                 self._placed.append((Field(text, rule, value, _header), place, index))
 
     def _find_segment(self, place: Place, rule: Rule) -> None:
-        span = self._captured.get(place.name)
+        span = self.captured.get(place.name)
         if span is None:
             return
         raw = self.path[slice(*span)]
@@ -105,8 +112,8 @@ class Head:
             for name, value in self.headers:
                 if name == wanted:
                     return value.decode("latin-1")
-        elif place.part == "path" and place.name in self._captured:
-            return unquote_to_bytes(self.path[slice(*self._captured[place.name])]).decode()
+        elif place.part == "path" and place.name in self.captured:
+            return unquote_to_bytes(self.path[slice(*self.captured[place.name])]).decode()
         elif place.part == "query":
             rule = Rule(place.name, "", "drop")
             for _, field in FormParser([rule]).read(self.query):
@@ -145,20 +152,20 @@ def _segment(text: str) -> bytes:
     return quote(text, safe="").encode()
 
 
-def check_request(path: bytes, headers: Sequence[Header], named: bytes | None) -> None:
+def check_request(head: Head, named: bytes | None) -> None:
     """Whether those behind us can only read the head as we do. `named` is the header that says
     for whom a request is, if one does. Raises Refusal ``malformed_request``."""
-    if not _is_normal(path):
+    if not _USUAL.fullmatch(head.path) and not _is_normal(head.path):
         raise Refusal("malformed_request", "the path is not in its normal form")
-    once = {b"content-length", b"content-type", b"host", named or b"host"}
-    seen: set[bytes] = set()
-    for name, value in headers:
-        if name in seen and name in once:
+    fields, headers = head.fields, head.headers
+    if len(fields) != len(headers):
+        once = (*_ONCE, named) if named is not None else _ONCE
+        if any(head.count(name) > 1 for name in once if name in fields):
             raise Refusal("malformed_request", "a header that counts once is there twice")
-        seen.add(name)
+    for name, value in headers:
         if not _TEXT.fullmatch(value):
             raise Refusal("malformed_request", "a header holds a control character")
-        if b"_" in name and name.replace(b"_", b"-") in FORWARDED | {named}:
+        if b"_" in name and name.replace(b"_", b"-") in {*FORWARDED, named}:
             raise Refusal("malformed_request", "a header that reads as another one")
 
 
@@ -172,16 +179,18 @@ def _is_normal(path: bytes) -> bool:
     return all(one and not _PLAIN.fullmatch(bytes.fromhex(one.decode())) for one in escapes)
 
 
-def passed_on(headers: Sequence[Header], without: frozenset[bytes] = frozenset()) -> list[Header]:
+def passed_on(head: Head, without: frozenset[bytes] = frozenset()) -> list[Header]:
     """The headers that are not of this connection alone, nor `without`."""
-    named = {
-        option.strip().lower()
-        for name, value in headers
-        if name == b"connection"
-        for option in value.split(b",")
-    }
-    gone = HOP_BY_HOP | named - {b"host", b"content-length", b"content-type"} | without
-    return [one for one in headers if one[0] not in gone]
+    gone = HOP_BY_HOP | without
+    if b"connection" in head.fields:
+        named = {
+            option.strip().lower()
+            for name, value in head.headers
+            if name == b"connection"
+            for option in value.split(b",")
+        }
+        gone = gone | named - {b"host", b"content-length", b"content-type"}
+    return [one for one in head.headers if one[0] not in gone]
 
 
 def forwarded(source: str, scheme: str, host: bytes) -> list[Header]:

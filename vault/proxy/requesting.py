@@ -1,6 +1,5 @@
 """Takes a request in, as its route's rules want it passed on."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -27,35 +26,33 @@ _LENGTH: Final = frozenset((b"content-length",))
 IDENTITY: Final = "identity"
 
 
-class Incoming:
-    """The body of a request, piece by piece, each of which may take `timeout` seconds."""
+class TooSlow(Exception):
+    """Nothing of a body has come for too long."""
 
-    def __init__(self, receive: Receive, headers: list[Header], timeout: float) -> None:
+
+class Incoming:
+    """The body of a request, piece by piece."""
+
+    def __init__(self, receive: Receive, head: Head) -> None:
         self._receive = receive
-        self._timeout = timeout
-        fields = dict(headers)
-        length = fields.get(b"content-length", b"0")
-        self.more = b"transfer-encoding" in fields or bool(length.strip(b"0"))
+        length = head.fields.get(b"content-length", b"")
+        self.more = b"transfer-encoding" in head.fields or bool(length.strip(b"0"))
         """Whether anything is still to come."""
 
     async def piece(self) -> bytes:
         """The next one, empty at the end. Raises Disconnected, and Refusal ``timeout``."""
-        if not self.more:
-            return b""
-        try:
-            async with asyncio.timeout(self._timeout):
+        while self.more:
+            try:
                 message = await self._receive()
-        except TimeoutError:
-            raise HTTPRefusal(
-                "timeout",
-                f"nothing of the body came for {self._timeout:g} seconds",
-                headers=[(b"connection", b"close")],
-            ) from None
-        if message["type"] != "http.request":
-            raise Disconnected
-        self.more = bool(message.get("more_body"))
-        piece: bytes = message.get("body", b"")
-        return piece or (await self.piece() if self.more else b"")
+            except TooSlow:
+                close = [(b"connection", b"close")]
+                raise HTTPRefusal("timeout", "the body came too slowly", headers=close) from None
+            if message["type"] != "http.request":
+                raise Disconnected
+            self.more = bool(message.get("more_body"))
+            if piece := message.get("body"):
+                return bytes(piece)
+        return b""
 
     async def up_to(self, size: int) -> list[bytes]:
         """Pieces until there are more bytes than `size`, or no more pieces."""
@@ -109,16 +106,16 @@ class Request:
             without = without | INTEGRITY | _LENGTH
         answers_change = self._route.response.parsers.any
         if answers_change:
-            offered = dict(self._head.headers).get(b"accept-encoding", b"").decode("latin-1")
+            offered = self._head.fields.get(b"accept-encoding", b"").decode("latin-1")
             without = without | _PARTIAL
             more = [*more, (b"accept-encoding", accepted(offered).encode("latin-1"))]
-        return passed_on(self._head.headers, without) + more
+        return passed_on(self._head, without) + more
 
     def _parser(self) -> Parser | None:
         parsers = self._route.request.parsers
         if not parsers.any:
             return None
-        said = dict(self._head.headers).get(b"content-type", b"").decode("latin-1")
+        said = self._head.fields.get(b"content-type", b"").decode("latin-1")
         parser = parsers.of(said)
         if parser is None and self._route.configured.others == "block":
             raise Refusal("unsupported_media_type", "this route takes no bodies of this kind")
@@ -160,7 +157,7 @@ class Request:
         return out if coding is None else coding.fold(out, last=True)
 
     def _coding(self) -> Coding | None:
-        name = dict(self._head.headers).get(b"content-encoding", b"").decode("latin-1").lower()
+        name = self._head.fields.get(b"content-encoding", b"").decode("latin-1").lower()
         return None if name in {"", IDENTITY} else Coding(name, self._expansion)
 
     async def _streamed(self, streaming: Streaming, pieces: list[bytes]) -> AsyncIterator[bytes]:

@@ -15,7 +15,7 @@ from vault.config import Server as Limits
 from vault.config import Settings
 from vault.errors import JetonError
 from vault.proxy.connection import ProxyConnection
-from vault.proxy.exchange import Holder, Patience, Proxy
+from vault.proxy.exchange import Holder, Proxy
 from vault.telemetry import log
 from vault.web import Certificate, listeners
 from vault.web.server_config import ServerConfig
@@ -33,7 +33,6 @@ class Listeners:
         self._servers: list[tuple[Server, list[socket.socket]]] = []
         self._reloading: asyncio.Task[None] | None = None
         proxy, server = settings.proxy, settings.server
-        patience = Patience(server.body_timeout, server.max_in_flight)
         with ExitStack() as stack:
             self._bind(stack, pages, _limits(server, host=proxy.host, port=proxy.port), None)
             for name, one in proxy.listeners.items():
@@ -46,7 +45,7 @@ class Listeners:
                     tls_key=one.tls_key,
                 )
                 certificate = Certificate.of(limits, one.client_ca)
-                self._bind(stack, Proxy(name, holder, patience), limits, certificate)
+                self._bind(stack, Proxy(name, holder, server.max_in_flight), limits, certificate)
             self._bound = stack.pop_all()
 
     def _bind(

@@ -4,7 +4,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from itertools import count
 from typing import Final
 
@@ -79,32 +79,22 @@ class Upstream:
         if self._session is not None:
             await self._session.close()
 
-    @asynccontextmanager
     async def ask(
         self, method: str, target: bytes, headers: Sequence[Header], body: Body
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
-        """The head of the answer, whose body is still to be read.
+    ) -> aiohttp.ClientResponse:
+        """The head of the answer, whose body is still to be read: release or close it.
 
         What was not sent is sent to another endpoint. Raises Refusal: ``upstream_unavailable``,
         ``upstream_timeout``, ``upstream_invalid``.
         """
-        said = CIMultiDict((name.decode("ascii"), _text(value)) for name, value in headers)
-        response = await self._asked(method, target, said, body)
-        try:
-            yield response
-        finally:
-            # Back to the pool if it was read to its end; otherwise it is closed.
-            response.release() if response.content.at_eof() else response.close()
-
-    async def _asked(
-        self, method: str, target: bytes, headers: "CIMultiDict[str]", body: Body
-    ) -> aiohttp.ClientResponse:
+        said = CIMultiDict([(name.decode("ascii"), _text(value)) for name, value in headers])
+        path = target.decode("ascii")
         assert self._session is not None
         for endpoint in self._in_turn():
-            url = URL(endpoint.url + target.decode("ascii"), encoded=True)
+            url = URL(endpoint.url + path, encoded=True)
             try:
                 return await self._session.request(
-                    method, url, headers=headers, data=body, allow_redirects=False
+                    method, url, headers=said, data=body, allow_redirects=False
                 )
             except _UNSENT:
                 endpoint.away_until = time.monotonic() + AWAY_SECONDS
@@ -121,6 +111,8 @@ class Upstream:
 
     def _in_turn(self) -> Sequence[Endpoint]:
         """The endpoints that are well from the next one on; all of them where none is."""
+        if len(self._endpoints) == 1:
+            return self._endpoints
         now, first = time.monotonic(), next(self._turn) % len(self._endpoints)
         turned = self._endpoints[first:] + self._endpoints[:first]
         return [one for one in turned if one.usable(now)] or turned

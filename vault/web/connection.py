@@ -52,6 +52,8 @@ class Phase(Enum):
 class Connection(HttpToolsProtocol):
     """The protocol class for uvicorn's `http` setting."""
 
+    cycle_class = RequestResponseCycle
+    """What carries a request to an ASGI callable, and its answer."""
     config: ServerConfig
     cycle: Exchange | RequestResponseCycle  # type: ignore[assignment]
     pipeline: deque[tuple[Exchange | RequestResponseCycle, Any]]  # type: ignore[assignment]
@@ -219,7 +221,7 @@ class Connection(HttpToolsProtocol):
             "headers": exchange.headers,
             "state": self.app_state.copy(),
         }
-        return RequestResponseCycle(
+        return self.cycle_class(
             scope=self.scope,
             transport=self.transport,
             flow=self.flow,

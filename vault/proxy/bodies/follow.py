@@ -257,7 +257,7 @@ class Follower:
             step = thread.steps[thread.at]
             if step.descendant:
                 threads.append(thread)
-            if not step.selects(key):
+            if step.name != key and (step.name is not None or not step.selects(key)):
                 continue
             conditions = thread.conditions
             if step.tests:

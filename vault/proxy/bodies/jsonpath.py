@@ -8,6 +8,7 @@ the field whose context it gives.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NoReturn
 
 _NAME = re.compile(r"[A-Za-z_\u0080-\U0010ffff][\w\-]*")
@@ -68,6 +69,7 @@ class Path:
     """How many containers above the one that holds the field a relative path begins."""
 
 
+@lru_cache(maxsize=1_024)
 def compile_path(text: str) -> Path:
     """Raises BadPath."""
     return _Reader(text).path()
