@@ -15,7 +15,8 @@ ARG DEBIAN=docker.io/library/debian:13.8-slim
 FROM ${DEBIAN} AS base
 RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates=20* python3=3.13.* \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/ldconfig/aux-cache /var/log/*
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/*.bin /var/cache/ldconfig/aux-cache /var/log/* \
+    && find / -xdev -type f -perm /6000 -exec chmod a-s {} +
 
 FROM base AS build
 SHELL ["/bin/sh", "-eux", "-c"]

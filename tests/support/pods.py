@@ -234,7 +234,7 @@ class Pod:
         ]
 
     def _environment(self) -> Iterator[str]:
-        names = {"PATH": f"{self.cluster.root / 'opt/jeton/bin'}:/opt/jeton/bin:/usr/bin:/bin"}
+        names = {"PATH": "/opt/jeton/bin:/usr/bin:/bin"}
         for variable in self.container.get("env", ()):
             source = variable.get("valueFrom", {}).get("fieldRef", {}).get("fieldPath")
             assert source in {None, "metadata.name"}, "no other field is known here"
