@@ -20,6 +20,7 @@ from vault.proxy.upstream import Upstream
 from vault.telemetry import log
 from vault.web import problem
 from vault.web.dispatch import Scope, Send
+from vault.web.exchange import CLOSE
 from vault.web.headers import Header, new_request_id
 from vault.web.intake import Disconnected, Receive
 from vault.web.problem import HTTPRefusal
@@ -198,6 +199,8 @@ class Exchange:
             return  # returning from an unfinished answer closes the connection
         status, headers, body = problem.answer(error)
         headers.append((b"jeton-request-id", new_request_id().encode()))
+        if error.code == "malformed_request":  # what comes after it may be read in two ways, too
+            headers.append(CLOSE)
         if self._edge.door.development:
             headers.append((b"jeton-development", b"true"))
         await self._send({"type": "http.response.start", "status": status, "headers": headers})

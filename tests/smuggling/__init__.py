@@ -1,0 +1,1 @@
+"""Requests that two readers could take for different ones, written for this project."""
