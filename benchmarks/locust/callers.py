@@ -33,7 +33,7 @@ class Caller(User):
 
     def __init__(self, environment: Any) -> None:
         super().__init__(environment)
-        self.schedule = Schedule(environment.parsed_options.arrivals)
+        self.schedule = Schedule(getattr(environment.parsed_options, "arrivals", 0.0))
 
     def tokenise(self, value: str) -> None:
         raise NotImplementedError

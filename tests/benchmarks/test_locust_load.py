@@ -175,6 +175,7 @@ def test_two_workers_and_who_judges_them(target, tmp_path, thresholds, expected)
     port, stats = str(free_port()), tmp_path / "stats"
     master = ["--headless", "--only-summary", "--master", "--master-bind-host", "127.0.0.1"]
     master += ["--master-bind-port", port, "--expect-workers", "2", *users(4, 3), *thresholds]
+    master += ["--arrivals", "20"]
     worker = ["--worker", "--master-host", "127.0.0.1", "--master-port", port]
     with (
         locust(target, *master, "--json-file", str(stats), "Tokenise") as main,
@@ -186,7 +187,7 @@ def test_two_workers_and_who_judges_them(target, tmp_path, thresholds, expected)
             each.communicate(timeout=30)
             assert each.returncode == 0
     assert main.returncode == expected, printed
-    assert entries(stats)["tokenise"]["num_requests"] > 100
+    assert 100 < entries(stats)["tokenise"]["num_requests"] < 4 * 20 * 4  # workers are told
 
 
 def ask(url, form=None):
