@@ -1,0 +1,1 @@
+"""A portal as there are many: it knows nothing of tokens, and nobody will change it."""
