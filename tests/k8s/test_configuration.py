@@ -23,6 +23,15 @@ def test_production_keeps_its_blast_radius() -> None:
     assert CliRunner().invoke(main, ["check-config", *arguments]).exit_code == 0
 
 
-def test_production_keeps_no_key_beside_the_keyset() -> None:
-    settings = load(OVERLAYS / "prod/jeton.toml", {})
-    assert not settings.keys.kek.startswith(("file:", "env:"))
+def test_no_overlay_keeps_the_kek_beside_the_keyset() -> None:
+    for name in ("dev", "prod"):
+        settings = load(OVERLAYS / name / "jeton.toml", {})
+        kek = Path(settings.keys.kek.removeprefix("file:"))
+        assert kek.parent != settings.keys.keyset.parent
+
+
+def test_no_overlay_holds_a_credential_that_somebody_else_could_know() -> None:
+    for name in ("dev", "prod"):
+        settings = load(OVERLAYS / name / "jeton.toml", {})
+        assert settings.clients
+        assert not any(client.credentials for client in settings.clients.values())

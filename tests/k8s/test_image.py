@@ -1,6 +1,5 @@
 """The image: what is in it, and that a pod of the manifests runs on it."""
 
-import hashlib
 import http.client
 import json
 import re
@@ -18,11 +17,11 @@ from tests.support.images import Image, built
 from tests.support.kubernetes import ROOT, need_tool, one, overlay
 from tests.support.kubernetes_redis import files
 from tests.support.pods import Cluster, put, running
-from tests.support.service import Service
+from tests.support.rollout import keys
+from tests.support.service import Service, jeton
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(900)]
 
-CREDENTIAL = "jeton_image_of-a-test"
 MOST = 400 * 1024 * 1024
 """Bytes; debootstrap's base is 150 MB larger than Debian's slim image."""
 
@@ -75,28 +74,27 @@ def test_a_pod_of_the_development_overlay_serves_and_ends_on_it(
 ) -> None:
     need_tool("kubectl")
     need_program("bwrap")
-    authority, keys = Authority.create(tmp_path), Service.create(tmp_path).folder
-    secrets = {
-        "jeton-keys": {name: (keys / name).read_bytes() for name in ("keyset.json", "kek.key")},
-        "jeton-tls": files(authority.issue("a pod", hosts=["jeton.jeton.svc"])),
-    }
+    authority = Authority.create(tmp_path)
+    secrets = keys(Service.create(tmp_path).folder)
     cluster = Cluster(tmp_path / "cluster", overlay("dev"), secrets, image.root)
+    address = cluster.addresses["jeton-0"]
+    for name, content in files(authority.issue("a pod", hosts=[address])).items():
+        put(cluster.secret("jeton-tls") / name, content, 0o440)
     config = cluster.config("jeton-config") / "jeton.toml"
-    hashed = hashlib.sha256(CREDENTIAL.encode()).hexdigest()
-    put(config, re.sub(r"0{63}1", hashed, config.read_text("utf-8")).encode())
+    rotated = jeton("clients", "rotate", "intake", "--config", str(config), "--json")
+    credential = json.loads(rotated)["credential"]
     pod = cluster.pod("jeton", 0, entry=image.config["Entrypoint"])
-    pod.environment = {"JETON__SERVER__HOST": "127.0.0.1", "JETON__SERVER__METRICS_PORT": "0"}
-    cluster.addresses[pod.name] = "127.0.0.1"
+    pod.environment = {"JETON__SERVER__HOST": address, "JETON__SERVER__METRICS_HOST": address}
     with running([pod]):
         pod.await_ready()
         assert all(pod.probe(kind) for kind in ("startupProbe", "livenessProbe"))
         tls = authority.trusting()
-        with closing(http.client.HTTPSConnection("127.0.0.1", 8200, context=tls)) as client:
+        with closing(http.client.HTTPSConnection(address, 8200, context=tls)) as client:
             [value] = nirs(1)
             body = json.dumps({"value": value})
             client.request(
                 "POST", "/v1/tokenise/fr-nir", body, {
-                    "Authorization": f"Bearer {CREDENTIAL}", "Content-Type": "application/json",
+                    "Authorization": f"Bearer {credential}", "Content-Type": "application/json",
                 },
             )  # fmt: skip
             answer = client.getresponse()

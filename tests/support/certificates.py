@@ -75,8 +75,7 @@ class Authority:
             if is_rsa
             else ec.generate_private_key(ec.SECP256R1())
         )
-        names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]
-        names += [x509.DNSName(host) for host in hosts]
+        names = [_name(host) for host in ("localhost", "127.0.0.1", *hosts)]
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self.key.public_key())
         certificate = (
             _builder(name, "an authority", key)
@@ -110,6 +109,13 @@ def serial_of(tls: ssl.SSLSocket) -> int:
     shown = tls.getpeercert(binary_form=True)
     assert shown is not None
     return x509.load_der_x509_certificate(shown).serial_number
+
+
+def _name(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)
 
 
 def _builder(subject: str, issuer: str, key: Key) -> x509.CertificateBuilder:

@@ -21,6 +21,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from secrets import randbelow
 
 from tests.support.components import need_program
 from tests.support.kubernetes import ROOT, Object, one, port_of
@@ -40,6 +41,8 @@ class Cluster:
     root: Path = HOST_ROOT
     """What containers run on: an unpacked image, or this machine's own root."""
     addresses: dict[str, str] = field(default_factory=dict)
+    block: str = field(default_factory=lambda: f"127.{1 + randbelow(254)}.{randbelow(255)}")
+    """Of the loopback: each pod has an address of its own there, and any port."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +67,7 @@ class Cluster:
             if item["kind"] == "StatefulSet":
                 service = item["spec"]["serviceName"]
                 for number in range(item["spec"].get("replicas", 3)):
-                    address = f"127.0.{1 + len(self.addresses) // 200}.{10 + len(self.addresses)}"
+                    address = f"{self.block}.{10 + len(self.addresses)}"
                     name = f"{item['metadata']['name']}-{number}"
                     self.addresses[name] = address
                     lines += [f"{address} {name}.{service}.{DOMAIN}"]

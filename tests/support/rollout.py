@@ -45,14 +45,9 @@ class Deployment:
         authority = Authority.create(folder)
         config = folder / "overlay" / "jeton.toml"
         config.parent.mkdir()
-        text = (K8S / "overlays/prod/jeton.toml").read_text("utf-8")
-        kek = 'kek = "aws-kms:alias/jeton"'
-        assert kek in text, "the overlay's key-encryption key has changed"
-        config.write_text(text.replace(kek, 'kek = "file:/run/jeton/keys/kek.key"'), "utf-8")
+        config.write_bytes((K8S / "overlays/prod/jeton.toml").read_bytes())
         secrets = {
-            "jeton-keys": {
-                name: (service.folder / name).read_bytes() for name in ("keyset.json", "kek.key")
-            },
+            **keys(service.folder),
             "jeton-tls": redis.files(authority.issue("first", hosts=[NAME])),
             "jeton-redis": redis.passwords(),
             "jeton-redis-tls": redis.certificate(authority),
@@ -113,16 +108,16 @@ class Deployment:
     @contextmanager
     def running(self, entry: Sequence[str]) -> Iterator[tuple[list[Pod], Balancer]]:
         with redis.redis_pods(self.cluster):
-            pods = [self.pod(number, entry) for number in range(PODS)]
+            pods = [self.pod("jeton", number, entry) for number in range(PODS)]
             with running(pods):
                 for pod in pods:
                     pod.await_ready()
                 with Balancer(self.folder / "haproxy", pods, self.authority.path, NAME) as balancer:
                     yield pods, balancer
 
-    def pod(self, number: int, entry: Sequence[str]) -> Pod:
+    def pod(self, name: str, number: int, entry: Sequence[str]) -> Pod:
         """On its own address of the loopback, as it would be on its own of the cluster."""
-        pod = self.cluster.pod("jeton", number, entry=entry)
+        pod = self.cluster.pod(name, number, entry=entry)
         pod.environment = {
             "JETON__SERVER__HOST": pod.address,
             "JETON__SERVER__METRICS_HOST": pod.address,
@@ -141,3 +136,9 @@ class Deployment:
             pod.await_ready()
             balancer.come(pod)
             time.sleep(steady)
+
+
+def keys(folder: Path) -> dict[str, dict[str, bytes]]:
+    """The secrets of what `jeton init` left in a folder."""
+    named = {"jeton-keys": "keyset.json", "jeton-kek": "kek.key"}
+    return {secret: {name: (folder / name).read_bytes()} for secret, name in named.items()}
