@@ -60,6 +60,12 @@ class FieldRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     on_error: Choice = "block"
 
 
+class ProfileUse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: str
+    """``fhir``, ``cda``, ``hl7-pam-fr``, ``iso20022`` or ``rsf``."""
+    operation: Literal["tokenise", "detokenise", "mask"]
+
+
 class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The first route that fits a request has it; one that fits none is answered 404."""
 
@@ -80,6 +86,9 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``header:NAME``, ``cookie:NAME``, ``cookie:NAME:CLAIM`` or ``certificate``."""
     request: tuple[FieldRule, ...] = ()
     response: tuple[FieldRule, ...] = ()
+    request_profile: ProfileUse | None = None
+    """Ready rules, after those of the route's own."""
+    response_profile: ProfileUse | None = None
     unparsable: Choice = "block"
     """What becomes of a body that breaks the rules of its kind, if that shows before any of it
     has left."""

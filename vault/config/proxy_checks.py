@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
+from vault.config.profiles import NAMES
 from vault.config.proxy import FieldRule, Listener, Proxy, Route, Upstream
 from vault.config.settings import Client, Settings
 from vault.config.shape import Problem, dotted, nearest
@@ -91,6 +92,10 @@ def _route(route: Route, proxy: Proxy, settings: Settings, at: str) -> Iterator[
         if kind not in KINDS:
             yield Problem(f"{at}.types", f"a kind of body is one of {', '.join(KINDS)}: {media}")
     for direction in ("request", "response"):
+        use = getattr(route, f"{direction}_profile")
+        if use is not None:
+            known = dict.fromkeys(NAMES)
+            yield from _known(use.name, known, f"{at}.{direction}_profile.name", "profile")
         for index, rule in enumerate(getattr(route, direction)):
             where = f"{at}.{direction}[{index}]"
             yield from _rule(rule, route, settings, where)

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import inspect
 
 from vault.config.checks import disagreements
+from vault.config.profiles import with_profiles
 from vault.config.proxy import Proxy
 from vault.config.settings import Settings
 from vault.config.shape import Problem, misfits, nearest
@@ -80,6 +81,7 @@ def read(
     names = _lay_over(raw, environ)
     _stop_at(misfits(raw, _SHAPE), names, origin)
     settings = msgspec.convert(raw, Settings, dec_hook=lambda _, text: Path(text))
+    settings = msgspec.structs.replace(settings, proxy=with_profiles(settings.proxy))
     _stop_at(disagreements(settings), names, origin)
     return _anchored(settings, folder)
 
