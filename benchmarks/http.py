@@ -26,6 +26,8 @@ import pyarrow as pa
 
 from benchmarks.population import nirs
 
+Target = tuple[str, int]
+"""Address and process id of a server."""
 Clients = Mapping[str, tuple[Sequence[str], Sequence[str]]]
 """Their grants and limits, as `jeton clients add` takes them."""
 CLIENTS: Clients = {
@@ -38,6 +40,7 @@ BOUNDLESS = [
     for window in ("hour", "day")
     if (budget, window) != ("people", "hour")
 ]
+BARE = "benchmarks.bare:app"
 ARROW = "application/vnd.apache.arrow.stream"
 SERVER_CORE, LOAD_CORE = "0", "1"
 SCRIPT = """
@@ -108,6 +111,27 @@ def server(
         process.wait(30)
 
 
+@contextmanager
+def on_uvicorn(
+    application: str, ready: str = "/", environment: Mapping[str, str] | None = None
+) -> Iterator[Target]:
+    """An ASGI application, on the loop and the parser that all are compared on."""
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    command = [sys.executable, "-m", "uvicorn", application, "--no-access-log"]
+    command += ["--loop", "uvloop", "--http", "httptools", "--port", str(port)]
+    with server(command, url + ready, environment) as pid:
+        yield url, pid
+
+
+@contextmanager
+def vault(config: Path) -> Iterator[Target]:
+    """The service."""
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    command = [sys.executable, "-m", "vault", "serve", "--config", str(config)]
+    with server([*command, "--port", str(port)], f"{url}/readyz") as pid:
+        yield url, pid
+
+
 def _await(url: str, process: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
@@ -131,7 +155,7 @@ class Run:
     per_processor_second: float
 
 
-def wrk(target: tuple[str, int], work: Work, seconds: float, folder: Path) -> Run:
+def wrk(target: Target, work: Work, seconds: float, folder: Path) -> Run:
     """Load the server at (address, process id); ends the run if an answer is not 2xx."""
     url, pid = target
     script, bodies = folder / "load.lua", folder / f"{work.name.replace(' ', '-')}.txt"
@@ -225,25 +249,20 @@ def main() -> None:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         config = initialised(folder / "data")
         credentials = add_clients(config, CLIENTS)
-        bare, vault = free_port(), free_port()
-        uvicorn = [sys.executable, "-m", "uvicorn", "benchmarks.bare:app", "--no-access-log"]
-        uvicorn += ["--loop", "uvloop", "--http", "httptools", "--port", str(bare)]
-        base, url = f"http://127.0.0.1:{bare}", f"http://127.0.0.1:{vault}"
-        serve = [sys.executable, "-m", "vault", "serve", "--config", str(config)]
-        base_pid = stack.enter_context(server(uvicorn, f"{base}/"))
-        pid = stack.enter_context(server([*serve, "--port", str(vault)], f"{url}/readyz"))
+        base = stack.enter_context(on_uvicorn(BARE))
+        ours = stack.enter_context(vault(config))
         print(
             f"{'':18}{'requests/s':>12}{'values/s':>12}"
             f"{'bare/s':>10}{'ratio':>20}{'by CPU time':>20}"
         )
-        for work in works(url, credentials):
-            report(work, (base, base_pid), (url, pid), given, folder)
+        for work in works(ours[0], credentials):
+            report(work, base, ours, given, folder)
 
 
 def report(
     work: Work,
-    bare: tuple[str, int],
-    vault: tuple[str, int],
+    bare: Target,
+    service: Target,
     given: argparse.Namespace,
     folder: Path,
 ) -> None:
@@ -251,7 +270,7 @@ def report(
     base, ours = [], []
     for _ in range(given.rounds):
         base.append(wrk(bare, work, given.seconds, folder))
-        ours.append(wrk(vault, work, given.seconds, folder))
+        ours.append(wrk(service, work, given.seconds, folder))
     pairs = list(zip(ours, base, strict=True))
     rate = statistics.median(run.rate for run in ours)
     print(

@@ -9,7 +9,6 @@ have tokens already; what keeps a peer's data has the other core. Needs `wrk`.
 import argparse
 import json
 import statistics
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
@@ -41,7 +40,7 @@ Rates = dict[str, list[float]]
 class Side:
     """A server and what it is asked."""
 
-    target: tuple[str, int]
+    target: http.Target
     works: dict[str, Work]
 
 
@@ -63,32 +62,25 @@ def service_peers(pace: Pace) -> Iterator[Result]:
 def ours(stack: ExitStack, folder: Path) -> Side:
     config = http.initialised(folder / "data")
     credentials = http.add_clients(config, http.CLIENTS)
-    port = http.free_port()
-    url = f"http://127.0.0.1:{port}"
-    serve = [sys.executable, "-m", "vault", "serve", "--config", str(config), "--port", str(port)]
-    pid = stack.enter_context(http.server(serve, f"{url}/readyz"))
+    target = stack.enter_context(http.vault(config))
     write, read = credentials["bench-in"], credentials["bench-out"]
-    asked = works(http.tokens_of(url, write, PEOPLE), write)
+    asked = works(http.tokens_of(target[0], write, PEOPLE), write)
     paths = {"/tokenise": "/v1/tokenise/fr-nir", "/detokenise": "/v1/detokenise/fr-nir"}
     for kind, work in asked.items():
         asked[kind] = replace(work, path=paths[work.path.removesuffix("/batch")])
     reveal = replace(asked[REVEAL], credential=read, purpose="benchmark")
-    return Side((url, pid), asked | {REVEAL: reveal})
+    return Side(target, asked | {REVEAL: reveal})
 
 
 def bare(stack: ExitStack) -> Side:
     """What the HTTP server itself allows."""
-    port = http.free_port()
-    command = [sys.executable, "-m", "uvicorn", "benchmarks.bare:app", "--no-access-log"]
-    command += ["--loop", "uvloop", "--http", "httptools", "--port", str(port)]
-    url = f"http://127.0.0.1:{port}"
-    return Side((url, stack.enter_context(http.server(command, url))), works(PEOPLE, ""))
+    return Side(stack.enter_context(http.on_uvicorn(http.BARE)), works(PEOPLE, ""))
 
 
 def theirs(peer: Peer) -> Side:
     tokens = peer.ask("/tokenise/batch", {"values": PEOPLE})["tokens"]
     assert peer.ask("/detokenise/batch", {"tokens": tokens})["values"] == PEOPLE
-    return Side((peer.url, peer.pid), works(tokens, peer.credential))
+    return Side(peer.target, works(tokens, peer.credential))
 
 
 def works(tokens: list[str], credential: str) -> dict[str, Work]:

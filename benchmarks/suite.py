@@ -1,7 +1,6 @@
 """The benchmarks that `python -m benchmarks run` knows by name."""
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -67,7 +66,8 @@ def service(pace: Pace) -> Iterator[Result]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         config = http.initialised(folder / "data")
         credentials = http.add_clients(config, http.CLIENTS)
-        bare, ours = _servers(stack, config)
+        bare = stack.enter_context(http.on_uvicorn(http.BARE))
+        ours = stack.enter_context(http.vault(config))
         stack.enter_context(awake(http.LOAD_CORE))
         for work in http.works(ours[0], credentials):
             for target in (bare, ours):
@@ -77,17 +77,6 @@ def service(pace: Pace) -> Iterator[Result]:
                 base.append(http.wrk(bare, work, pace.seconds, folder))
                 runs.append(http.wrk(ours, work, pace.seconds, folder))
             yield from _figures(work, runs, base)
-
-
-def _servers(stack: ExitStack, config: Path) -> tuple[tuple[str, int], tuple[str, int]]:
-    """Address and process id of the bare callable and of the service."""
-    bare, vault = http.free_port(), http.free_port()
-    base, url = f"http://127.0.0.1:{bare}", f"http://127.0.0.1:{vault}"
-    uvicorn = [sys.executable, "-m", "uvicorn", "benchmarks.bare:app", "--no-access-log"]
-    uvicorn += ["--loop", "uvloop", "--http", "httptools", "--port", str(bare)]
-    serve = [sys.executable, "-m", "vault", "serve", "--config", str(config), "--port", str(vault)]
-    base_pid = stack.enter_context(http.server(uvicorn, f"{base}/"))
-    return (base, base_pid), (url, stack.enter_context(http.server(serve, f"{url}/readyz")))
 
 
 def _figures(work: http.Work, runs: list[http.Run], base: list[http.Run]) -> Iterator[Result]:

@@ -18,12 +18,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from benchmarks.http import (
+    BARE,
     CLIENTS,
     SERVER_CORE,
     add_clients,
-    free_port,
     initialised,
-    server,
+    on_uvicorn,
+    vault,
 )
 
 CEILING = 0.8
@@ -49,23 +50,12 @@ def rate(arguments: Sequence[str], environment: Mapping[str, str], stats: Path) 
     return calls / took
 
 
-def bare(stack: ExitStack) -> str:
-    """The address of a callable that answers a constant, on the server's core."""
-    url = f"http://127.0.0.1:{(port := free_port())}"
-    command = [sys.executable, "-m", "uvicorn", "benchmarks.bare:app", "--no-access-log"]
-    stack.enter_context(server([*command, "--port", str(port)], url))
-    return url
-
-
 def service(stack: ExitStack, folder: Path) -> dict[str, str]:
     """Starts it; the environment that the locustfile reads."""
-    url = f"http://127.0.0.1:{(port := free_port())}"
     config = initialised(folder / "data")
     credentials = add_clients(config, CLIENTS)
-    serve = [sys.executable, "-m", "vault", "serve", "--config", str(config)]
-    stack.enter_context(server([*serve, "--port", str(port)], f"{url}/readyz"))
     return {
-        "JETON_URL": url,
+        "JETON_URL": stack.enter_context(vault(config))[0],
         "JETON_CREDENTIAL": credentials["bench-in"],
         "JETON_REVEAL_CREDENTIAL": credentials["bench-out"],
         "JETON_PURPOSE": "benchmark",
@@ -86,7 +76,8 @@ def main() -> int:
         environment = service(stack, folder)
         if not given.ceiling:
             return load([*size, *more], environment)
-        most = rate(size, {"JETON_URL": bare(stack)}, folder / "most")
+        bare = stack.enter_context(on_uvicorn(BARE))[0]
+        most = rate(size, {"JETON_URL": bare}, folder / "most")
         reached = rate([*size, *more], environment, folder / "reached")
     share = reached / most
     print(f"the generator's most: {most:,.0f} calls/s; this run: {reached:,.0f}, {share:.0%} of it")

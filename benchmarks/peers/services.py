@@ -3,7 +3,6 @@ their data on the other one, which is more than the service itself is given."""
 
 import json
 import secrets
-import sys
 import urllib.request
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -11,7 +10,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 
 from benchmarks.cores import on_core
-from benchmarks.http import LOAD_CORE, free_port, server
+from benchmarks.http import LOAD_CORE, Target, on_uvicorn
 from benchmarks.peers.postgresql_server import postgresql, program
 from benchmarks.redis_server import serving
 
@@ -32,8 +31,7 @@ class Peer:
     """A running service."""
 
     name: str
-    url: str
-    pid: int
+    target: Target
     credential: str = field(repr=False)
 
     def ask(self, path: str, body: object) -> dict[str, list[str]]:
@@ -41,7 +39,7 @@ class Peer:
             "Content-Type": "application/json",
             "Authorization": f"Bearer {self.credential}",
         }
-        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), headers)
+        request = urllib.request.Request(self.target[0] + path, json.dumps(body).encode(), headers)
         with urllib.request.urlopen(request, timeout=60) as answer:
             found: dict[str, list[str]] = json.load(answer)
             return found
@@ -92,11 +90,7 @@ def hashes(stack: ExitStack) -> Peer:
 
 
 def run(stack: ExitStack, name: str, module: str, **environment: str) -> Peer:
-    """The application on the same uvicorn as the bare callable."""
-    port, credential = free_port(), secrets.token_urlsafe(32)
+    credential = secrets.token_urlsafe(32)
     given = {"PEER_CREDENTIAL": credential, "PEER_KEY": secrets.token_hex(32), **environment}
-    command = [sys.executable, "-m", "uvicorn", f"benchmarks.peers.{module}:app"]
-    command += ["--no-access-log"]
-    command += ["--loop", "uvloop", "--http", "httptools", "--port", str(port)]
-    url = f"http://127.0.0.1:{port}"
-    return Peer(name, url, stack.enter_context(server(command, f"{url}/readyz", given)), credential)
+    started = on_uvicorn(f"benchmarks.peers.{module}:app", "/readyz", given)
+    return Peer(name, stack.enter_context(started), credential)
