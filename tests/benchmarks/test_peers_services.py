@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.pace import Pace
 from benchmarks.peers.about import about
 from benchmarks.peers.services import (
     FPE,
@@ -22,8 +23,8 @@ from benchmarks.peers.services import (
     table,
 )
 from benchmarks.peers.web import with_key
-from benchmarks.service_peers import BARE, OURS, PEOPLE, REVEAL, TOKENISE, figures
-from tests.support.components import missing
+from benchmarks.service_peers import BARE, OURS, PEOPLE, REVEAL, TOKENISE, figures, service_peers
+from tests.support.components import missing, need_program
 
 pytestmark = pytest.mark.system
 
@@ -100,6 +101,22 @@ def test_what_is_missing_is_named_and_the_others_run(monkeypatch):
     told = about()
     assert told[TABLE] == "not compared: it lacks the program initdb, the program postgres"
     assert re.match(r"\d", told["fastapi"])
+
+
+def test_a_run_has_a_row_for_each_kind_of_call(monkeypatch):
+    need_program("wrk")
+    if FPE in absent():
+        missing(absent()[FPE])
+    monkeypatch.setattr("benchmarks.peers.services.program", lambda name: None)  # one will do
+    rows = list(service_peers(Pace(1, 1)))
+    assert [one.name for one in rows] == [
+        f"{TOKENISE}, beside {BARE}",
+        f"{TOKENISE}, beside {FPE}",
+        f"{REVEAL}, beside {BARE}",
+        f"{REVEAL}, beside {FPE}",
+        f"batch of 1,000, beside {FPE}",
+    ]
+    assert all(one.value > 0 and one.ratio > 0 for one in rows)
 
 
 def test_the_best_peer_has_the_target_and_no_other():
