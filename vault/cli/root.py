@@ -41,6 +41,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
             "Plant people who do not exist: whoever reveals one is locked.",
         ),
         Verb("vault", "vault", "Look after random tokens: erase, expire, rewrap, move, verify."),
+        Verb("scan", "scan", "Say where real identifiers lie, in counts and places; never which."),
     ),
 }
 
