@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 from signal import SIGHUP
 from time import monotonic
+from typing import Literal
 
 import pytest
 from hypothesis import settings
@@ -51,13 +52,16 @@ def deployment(tmp_path: Path) -> Deployment:
 
 
 @pytest.mark.timeout(600)
+@pytest.mark.parametrize("mode", ["http", "tcp"] if LONG else ["http"])
 async def test_a_rolling_restart_under_load_fails_no_request_and_misses_no_record(
-    deployment: Deployment,
+    deployment: Deployment, mode: Literal["http", "tcp"]
 ) -> None:
     clients = ("load-in", "load-out")
-    with deployment.running(ENTRY) as (pods, balancer):
+    with deployment.running(ENTRY, mode) as (pods, balancer):
         write, reveal = (deployment.credentials[client] for client in clients)
-        load = Load(balancer.port, RATE, write, reveal, values=list(nirs(200, seed=3)))
+        tls = deployment.authority.trusting() if mode == "tcp" else None
+        url = f"{'https' if tls else 'http'}://localhost:{balancer.port}"
+        load = Load(url, RATE, write, reveal, list(nirs(200, seed=3)), tls)
         began = monotonic()
         async with load:
             await asyncio.to_thread(roll, deployment, pods[-RESTARTED:], balancer, clients)

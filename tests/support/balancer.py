@@ -11,6 +11,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from tests.support.components import need_program
 from tests.support.kubernetes import port_of
@@ -28,6 +29,9 @@ class Balancer:
     authority: Path
     name: str
     """What the pods' certificate is for."""
+    mode: Literal["http", "tcp"] = "http"
+    """Of calls, as an ingress does, or of connections, as a Service does: then callers keep theirs
+    to a pod, and see its certificate."""
     port: int = field(default_factory=quiet_port)
     process: "subprocess.Popen[bytes] | None" = None
 
@@ -94,15 +98,20 @@ class Balancer:
         page = probe["httpGet"]
         port = port_of(container, page["port"])
         servers = "\n".join(f"    server {pod.name} {pod.address}:{port}" for pod in self.pods)
+        verified = f"verify required ca-file {self.authority} check-sni {self.name}"
+        if self.mode == "http":
+            tls = f"ssl {verified} verifyhost {self.name} sni str({self.name})"
+        else:
+            tls = f"check-ssl {verified}"
         return f"""
 global
     stats socket {self.folder}/control level admin
     maxconn 4000
 defaults
-    mode http
+    mode {self.mode}
     timeout connect 2s
     timeout client 60s
-    timeout server 30s
+    timeout server 60s
     timeout check {probe["timeoutSeconds"]}s
     retries 2
     option redispatch
@@ -113,7 +122,6 @@ listen jeton
     http-check send meth GET uri {page["path"]} ver HTTP/1.1 hdr Host {self.name}
     http-check expect status 200
     default-server check inter {probe["periodSeconds"]}s fall {probe["failureThreshold"]} \
-rise {probe.get("successThreshold", 1)} ssl verify required ca-file {self.authority} \
-verifyhost {self.name} sni str({self.name}) check-sni {self.name}
+rise {probe.get("successThreshold", 1)} {tls}
 {servers}
 """

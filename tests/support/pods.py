@@ -231,6 +231,7 @@ class Pod:
             need_program("bwrap"),
             *layers(self.cluster.root, [*self._mounts(), *self._machine()]),
             *("--remount-ro", "/", "--unshare-user", "--unshare-uts", "--unshare-ipc"),
+            *("--unshare-pid", "--as-pid-1"),
             *("--uid", str(user["runAsUser"]), "--gid", str(user["runAsGroup"])),
             *("--hostname", self.name, "--cap-drop", "ALL", "--die-with-parent", "--new-session"),
             *("--clearenv", *self._environment(), "--chdir", "/", "--", *command),

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import yaml
 
@@ -106,13 +107,16 @@ class Deployment:
     # Running --------------------------------------------------------------------------------------
 
     @contextmanager
-    def running(self, entry: Sequence[str]) -> Iterator[tuple[list[Pod], Balancer]]:
+    def running(
+        self, entry: Sequence[str], mode: Literal["http", "tcp"] = "http"
+    ) -> Iterator[tuple[list[Pod], Balancer]]:
         with redis.redis_pods(self.cluster):
             pods = [self.pod("jeton", number, entry) for number in range(PODS)]
             with running(pods):
                 for pod in pods:
                     pod.await_ready()
-                with Balancer(self.folder / "haproxy", pods, self.authority.path, NAME) as balancer:
+                there = (self.folder / "haproxy", pods, self.authority.path, NAME, mode)
+                with Balancer(*there) as balancer:
                     yield pods, balancer
 
     def pod(self, name: str, number: int, entry: Sequence[str]) -> Pod:

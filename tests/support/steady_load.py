@@ -6,6 +6,7 @@ load.failures, load.receipts
 """
 
 import asyncio
+import ssl
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ PURPOSE = "rollout"
 
 @dataclass
 class Load:
-    port: int
+    url: str
     rate: float
     """Calls a second."""
     write: str = field(repr=False)
@@ -28,6 +29,7 @@ class Load:
     reveal: str = field(repr=False)
     """The one that detokenises; both may be changed meanwhile."""
     values: Sequence[str] = field(repr=False)
+    tls: ssl.SSLContext | None = None
     answered: int = 0
     receipts: list[str] = field(default_factory=list, repr=False)
     """Of all reveals that were answered."""
@@ -37,11 +39,9 @@ class Load:
     _tokens: list[str] = field(default_factory=list, repr=False)
 
     async def __aenter__(self) -> "Load":
-        connector = aiohttp.TCPConnector(limit=0)
+        connector = aiohttp.TCPConnector(limit=0, ssl=True if self.tls is None else self.tls)
         timeout = aiohttp.ClientTimeout(total=30)
-        self._client = aiohttp.ClientSession(
-            f"http://127.0.0.1:{self.port}", connector=connector, timeout=timeout
-        )
+        self._client = aiohttp.ClientSession(self.url, connector=connector, timeout=timeout)
         body = {"values": list(self.values)}
         async with self._client.post(
             "/v1/tokenise/fr-nir", json=body, headers=_headers(self.write)
