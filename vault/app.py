@@ -134,6 +134,8 @@ class Vault:
         self._fingerprint = hmac.new(key, digestmod="sha256")
         self._identities = rules.identities
         self.observe = metrics.request
+        self.proxied = metrics.proxied
+        self.real_values = metrics.real_values
         self.service = Service(
             rules.transformations,
             rules.access,
@@ -281,7 +283,7 @@ def names_of(settings: Settings) -> Names:
 def _tell_names_of(settings: Settings, metrics: Metrics) -> None:
     know(names_of(settings))
     _warn_of_no_honeytokens(settings)
-    metrics.know(called(settings), settings.clients)
+    metrics.know(called(settings), settings.clients, settings.proxy.routes)
 
 
 def _warn_of_no_honeytokens(settings: Settings) -> None:
@@ -307,7 +309,9 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
     Raises SetUpError: keys, configuration or state that cannot be used; Refusal where the
     store or the record cannot be reached.
     """
-    metrics = Metrics(called(settings), settings.clients, settings.development)
+    metrics = Metrics(
+        called(settings), settings.clients, settings.development, settings.proxy.routes
+    )
     know(names_of(settings))
     _warn_of_no_honeytokens(settings)
     rules = Rules(settings)

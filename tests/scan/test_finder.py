@@ -59,7 +59,6 @@ def test_a_token_is_told_from_a_number(number: str) -> None:
     [
         "1" + NIR,
         NIR + "1",
-        "x" + NIR,
         NIR[:-1] + "3",
         NIR[:-1],
         "2 840 575 123 456 72 1",

@@ -372,3 +372,42 @@ def test_an_upstream_that_is_away_is_told(tmp_path: Path) -> None:
         answer = edge.ask("GET", "/plain/a")
         assert answer.status == 503
         assert json.loads(answer.body)["code"] == "upstream_unavailable"
+
+
+GUARDED = """
+[proxy.routes.{mode}]
+listener = "main"
+upstream = "main"
+path = "/{mode}/**"
+guard_requests = "{mode}"
+guard_responses = "{mode}"
+"""
+
+
+def test_the_leak_guard(tmp_path: Path) -> None:
+    routes = "".join(GUARDED.format(mode=mode) for mode in ("report", "mask", "block"))
+    text = "somebody wrote 2 84 05 75 123 456 72 here"
+    kind = {"Content-Type": "application/octet-stream"}
+    with upstream() as behind:
+        edge = Edge.create(tmp_path, behind.port, routes)
+        with edge.running():
+            long = (text + "." * 200_000 + NIR).encode()
+            assert edge.ask("POST", "/report/a", long, kind).body == long
+            masked = edge.ask("POST", "/mask/a", long, kind).body
+            assert NIR.encode() not in masked + behind.last.body
+            assert len(masked) == len(long)
+            behind.seen.clear()
+            assert edge.ask("POST", "/block/a", text.encode(), kind).status == 422
+            assert edge.ask("GET", f"/block/{NIR}").status == 422
+            assert edge.ask("GET", "/mask/a", headers={"X-Ref": NIR}).status == 200
+            assert behind.last.header("x-ref") == ["*" * 15]
+            assert len(behind.seen) == 1
+            behind.answers = lambda seen: Reply(200, kind, gzip.compress(text.encode()))
+            assert edge.ask("GET", "/block/a").status == 200  # it says nothing of a coding
+            zipped = {**kind, "Content-Encoding": "gzip"}
+            behind.answers = lambda seen: Reply(200, zipped, gzip.compress(text.encode()))
+            assert edge.ask("GET", "/block/a").status == 502
+            metrics = edge.ask("GET", "/metrics", port=edge.pages).body.decode()
+            assert 'jeton_real_values_total{route="block"}' in metrics
+            assert 'jeton_proxied_total{code="blocked",route="block"}' in metrics
+            assert NIR not in edge.log + metrics

@@ -10,6 +10,7 @@ Port = Annotated[int, msgspec.Meta(ge=0, le=65_535)]
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=86_400)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=2**40)]
 Choice = Literal["block", "pass"]
+Guard = Literal["off", "report", "mask", "block"]
 
 
 class Listener(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,6 +90,9 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     request_profile: ProfileUse | None = None
     """Ready rules, after those of the route's own."""
     response_profile: ProfileUse | None = None
+    guard_requests: Guard = "off"
+    """What becomes of real numbers that the rules leave: the leak guard."""
+    guard_responses: Guard = "off"
     unparsable: Choice = "block"
     """What becomes of a body that breaks the rules of its kind, if that shows before any of it
     has left."""

@@ -10,8 +10,9 @@ import aiohttp
 from vault.errors import Refusal
 from vault.proxy.bodies.pieces import Parser
 from vault.proxy.bodies.rewrite import Blocked
+from vault.proxy.guard import Leak
 from vault.proxy.head import Head, passed_on
-from vault.proxy.message import Coding, Message, Streaming
+from vault.proxy.message import Coding, Message, Streaming, Untouched
 from vault.proxy.refusing import Stopped, of_answer
 from vault.proxy.requesting import IDENTITY, INTEGRITY
 from vault.proxy.routes import Route
@@ -52,7 +53,7 @@ class Answer:
         try:
             if message is None:
                 await self._pass(message, self._chunks())
-            elif (parser := self._parser()) is None:
+            elif (parser := self._parser(message)) is None:
                 await message.head_alone()
                 await self._pass(message, self._chunks())
             else:
@@ -69,17 +70,18 @@ class Answer:
         asked = self._response.method != "HEAD" and self._response.status not in _BODILESS
         return asked and self.head.fields.get(b"content-length") != b"0"
 
-    def _parser(self) -> Parser | None:
+    def _parser(self, message: Message) -> Parser | None:
         parsers = self._route.response.parsers
+        guarded = Untouched() if message.guard is not None and self._has_body else None
         if not parsers.any or not self._has_body:
-            return None
+            return guarded
         fields = self.head.fields
         if self._response.status == 206 or b"content-range" in fields:
             raise Refusal("upstream_invalid", "a part of a body cannot be rewritten")
         parser = parsers.of(fields.get(b"content-type", b"").decode("latin-1"))
         if parser is None and self._route.configured.others == "block":
             raise of_answer(Refusal("blocked", "no rule of this route is about such a body"))
-        return parser
+        return parser or guarded
 
     async def _rewrite(self, message: Message, parser: Parser) -> None:
         coding = self._coding()
@@ -95,7 +97,7 @@ class Answer:
             unfolded = pieces if coding is None else coding.whole(pieces)
             out = await message.whole(parser, unfolded)
         except Stopped as error:
-            if self._route.configured.unparsable != "pass" or isinstance(error, Blocked):
+            if self._route.configured.unparsable != "pass" or isinstance(error, (Blocked, Leak)):
                 raise
             await message.head_alone()
             await self._one(self._passed_on(), b"".join(pieces))

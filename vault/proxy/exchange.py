@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Final, Protocol
 
 from vault.errors import Refusal
 from vault.proxy.answering import Answer
 from vault.proxy.asking import Asker, Back
 from vault.proxy.bodies.pieces import Unparsable
+from vault.proxy.guard import Guard
 from vault.proxy.head import Head, check_request, forwarded
 from vault.proxy.message import Message
 from vault.proxy.refusing import of_request
@@ -37,6 +39,14 @@ class Door(Back, Protocol):
 
     def failed(self, error: Exception) -> None:
         """A fault of ours was answered with ``internal``: for the log."""
+        ...
+
+    def proxied(self, route: str, code: str, seconds: float) -> None:
+        """A message went through, or did not: `code` is ``ok`` or a problem's."""
+        ...
+
+    def real_values(self, route: str, count: int) -> None:
+        """The guard has found so many."""
         ...
 
 
@@ -76,6 +86,7 @@ class Proxy:
         if scope["type"] != "http":
             return
         exchange = Exchange(self._holder.edge, scope, receive, send)
+        began = perf_counter()
         try:
             if self._holder.working >= self._most:
                 raise Refusal("overloaded", "more is being passed on than can be in time", 1)
@@ -85,9 +96,10 @@ class Proxy:
             finally:
                 self._holder.working -= 1
         except Disconnected:
-            return
+            exchange.code = "disconnected"
         except Exception as error:  # noqa: BLE001 - whatever it is, its message stays here
             await exchange.refuse(error)
+        exchange.count(perf_counter() - began)
 
 
 class Exchange:
@@ -96,6 +108,7 @@ class Exchange:
         self._scope = scope
         self._receive = receive
         self._send = send
+        self.code = "ok"
         self._route: Route | None = None
         self._answer: Answer | None = None
 
@@ -118,7 +131,7 @@ class Exchange:
         request = Request(
             route,
             head,
-            _message(head, route.request, ask),
+            self._message(head, route.request, ask, route.configured.guard_requests),
             incoming,
             self._edge.whole,
             self._edge.expansion,
@@ -152,7 +165,8 @@ class Exchange:
             edge = self._edge
             answer = Answer(route, response, self._send, gone, edge.whole, edge.expansion)
             self._answer = answer
-            await answer.give(_message(answer.head, route.response, ask))
+            guard = route.configured.guard_responses
+            await answer.give(self._message(answer.head, route.response, ask, guard))
         finally:
             if gone is not None:
                 gone.cancel()
@@ -186,12 +200,32 @@ class Exchange:
             self._scope["client"][0] if self._scope["client"] else "",
         )
 
+    def _message(self, head: Head, rules: Rules, ask: Asker, mode: str) -> Message | None:
+        """None where no rule is about it and nothing looks at it."""
+        if not rules and mode == "off":
+            return None
+        guard = None if mode == "off" else Guard(mode, self._leaked)
+        try:
+            return Message(head, rules, ask, guard)
+        except Unparsable as error:
+            raise of_request(error) from None
+
+    def _leaked(self, count: int) -> None:
+        assert self._route is not None
+        log.warning("real-values", route=self._route.name, count=count)
+        self._edge.door.real_values(self._route.name, count)
+
+    def count(self, seconds: float) -> None:
+        """What became of it, for the metrics."""
+        route = "" if self._route is None else self._route.name
+        self._edge.door.proxied(route, self.code, seconds)
+
     async def refuse(self, error: Exception) -> None:
         """Answer with a problem, or break off what has begun: an answer that is not whole must
         not look as if it were."""
+        self.code = error.code if isinstance(error, Refusal) else "internal"
         if self._route is not None:
-            code = error.code if isinstance(error, Refusal) else "internal"
-            log.warning("message-blocked", route=self._route.name, code=code)
+            log.warning("message-blocked", route=self._route.name, code=self.code)
         if not isinstance(error, Refusal):
             self._edge.door.failed(error)
             error = Refusal("internal", "the proxy failed")
@@ -205,12 +239,3 @@ class Exchange:
             headers.append((b"jeton-development", b"true"))
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
         await self._send({"type": "http.response.body", "body": body})
-
-
-def _message(head: Head, rules: Rules, ask: Asker) -> Message | None:
-    if not rules:
-        return None
-    try:
-        return Message(head, rules, ask)
-    except Unparsable as error:
-        raise of_request(error) from None

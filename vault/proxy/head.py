@@ -10,6 +10,7 @@ from vault.proxy.bodies.form import FormParser
 from vault.proxy.bodies.pieces import DoesNotFit, Field, Rule
 from vault.proxy.bodies.rewrite import put_back
 from vault.proxy.bodies.whole import spliced
+from vault.proxy.guard import Guard
 from vault.proxy.rules import Place
 from vault.web.headers import Header
 
@@ -132,6 +133,14 @@ class Head:
         self.headers = [one for at, one in enumerate(self.headers) if at not in dropped]
         self.path = _spliced(self.path, changed, "path")
         self.query = _spliced(self.query, changed, "query")
+
+    def guard(self, guard: Guard) -> None:
+        """Look for real numbers in what is left of it. Raises Leak; nothing is masked in a
+        target, which would be another one's: it passes, or it does not."""
+        strict = guard.strict()
+        strict.check(self.path)
+        strict.check(self.query)
+        self.headers = [(name, guard.check(value)) for name, value in self.headers]
 
 
 def _spliced(raw: bytes, changed: Sequence[tuple[Field, Place, int]], part: str) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from vault.proxy.bodies.pieces import Field, Parser, Piece
 from vault.proxy.bodies.rewrite import Ask, Rewriter, answer, put_back
 from vault.proxy.encodings import Decoder, Encoder, encoder
+from vault.proxy.guard import Guard
 from vault.proxy.head import Head
 from vault.proxy.rules import Rules
 
@@ -13,8 +14,9 @@ from vault.proxy.rules import Rules
 class Message:
     """The head and the body of a request or an answer, under the rules of its direction."""
 
-    def __init__(self, head: Head, rules: Rules, ask: Ask) -> None:
-        """Raises Unparsable for a query that is none."""
+    def __init__(self, head: Head, rules: Rules, ask: Ask, guard: Guard | None = None) -> None:
+        """`guard` looks at what leaves. Raises Unparsable for a query that is none."""
+        self.guard = guard
         self._rules = rules
         self._head = head
         self._ask = ask
@@ -29,10 +31,12 @@ class Message:
             field.context = self._head.context(place)
 
     async def head_alone(self) -> None:
-        """Rewrite the head. Raises Blocked, and Refusal."""
+        """Rewrite the head. Raises Blocked, Leak, and Refusal."""
         if self._fields:
             await answer(self._fields, self._ask)
             self._head.rewrite()
+        if self.guard is not None:
+            self._head.guard(self.guard)
 
     async def whole(self, parser: Parser, body: Iterable[bytes]) -> bytes:
         """Rewrite the head, and a body that is all there, in one batch. Raises Unparsable,
@@ -46,12 +50,26 @@ class Message:
             self._lend(field)
         await answer([*self._fields, *fields], self._ask)
         self._head.rewrite()
-        return b"".join([p if isinstance(p, bytes) else put_back(p) for p in pieces])
+        out = b"".join([p if isinstance(p, bytes) else put_back(p) for p in pieces])
+        if self.guard is None:
+            return out
+        self._head.guard(self.guard)
+        return self.guard.check(out)
 
     def streaming(self, parser: Parser, coding: "Coding | None") -> "Streaming":
         """The way of a body that is still coming; the head is rewritten before."""
         lending = _Lending(parser, self._lend) if self._rules.borrowed else parser
-        return Streaming(Rewriter(lending, self._ask), coding)
+        return Streaming(Rewriter(lending, self._ask), coding, self.guard)
+
+
+class Untouched:
+    """The parser of a body that no rule is about."""
+
+    def feed(self, chunk: bytes) -> Sequence[Piece]:
+        return [chunk]
+
+    def close(self) -> Sequence[Piece]:
+        return []
 
 
 class _Lending:
@@ -103,20 +121,28 @@ class Coding:
 class Streaming:
     """Chunks in, what may leave of them out."""
 
-    def __init__(self, rewriter: Rewriter, coding: Coding | None) -> None:
+    def __init__(self, rewriter: Rewriter, coding: Coding | None, guard: Guard | None) -> None:
         self._rewriter = rewriter
         self._coding = coding
+        self._guard = guard
 
     async def feed(self, chunk: bytes) -> bytes:
         """Raises whatever stops a message."""
         if self._coding is None:
-            return await self._rewriter.feed(chunk)
-        out = [await self._rewriter.feed(piece) for piece in self._coding.unfold(chunk)]
+            return self._guarded(await self._rewriter.feed(chunk))
+        out = [
+            self._guarded(await self._rewriter.feed(piece)) for piece in self._coding.unfold(chunk)
+        ]
         return self._coding.fold(b"".join(out))
 
     async def close(self) -> bytes:
         """The rest. Raises as `feed` does."""
-        if self._coding is None:
-            return await self._rewriter.close()
-        self._coding.unfolded()
-        return self._coding.fold(await self._rewriter.close(), last=True)
+        if self._coding is not None:
+            self._coding.unfolded()
+        out = self._guarded(await self._rewriter.close())
+        if self._guard is not None:
+            out += self._guard.close()
+        return out if self._coding is None else self._coding.fold(out, last=True)
+
+    def _guarded(self, data: bytes) -> bytes:
+        return data if self._guard is None else self._guard.feed(data)

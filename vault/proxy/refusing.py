@@ -4,12 +4,14 @@ from vault.errors import JetonError, Refusal
 from vault.proxy.bodies.pieces import Unparsable
 from vault.proxy.bodies.rewrite import Blocked
 from vault.proxy.encodings import BadEncoding, Bomb, UnknownEncoding
+from vault.proxy.guard import Leak
 from vault.web.problem import HTTPRefusal
 
-Stopped = (Blocked, Unparsable, BadEncoding, Bomb, UnknownEncoding)
+Stopped = (Blocked, Leak, Unparsable, BadEncoding, Bomb, UnknownEncoding)
 
 _CODES: dict[type[JetonError], str] = {
     Blocked: "blocked",
+    Leak: "blocked",
     Unparsable: "malformed_request",
     BadEncoding: "malformed_request",
     Bomb: "too_large",

@@ -7,8 +7,9 @@ from vault.errors import JetonError, Refusal
 from vault.proxy.bodies.pieces import Parser
 from vault.proxy.bodies.rewrite import Blocked
 from vault.proxy.encodings import accepted
+from vault.proxy.guard import Leak
 from vault.proxy.head import FORWARDED, Head, passed_on
-from vault.proxy.message import Coding, Message, Streaming
+from vault.proxy.message import Coding, Message, Streaming, Untouched
 from vault.proxy.refusing import Stopped, of_request
 from vault.proxy.routes import Route
 from vault.proxy.upstream import Body
@@ -114,12 +115,16 @@ class Request:
     def _parser(self) -> Parser | None:
         parsers = self._route.request.parsers
         if not parsers.any:
-            return None
+            return self._guarded()
         said = self._head.fields.get(b"content-type", b"").decode("latin-1")
         parser = parsers.of(said)
         if parser is None and self._route.configured.others == "block":
             raise Refusal("unsupported_media_type", "this route takes no bodies of this kind")
-        return parser
+        return parser or self._guarded()
+
+    def _guarded(self) -> Parser | None:
+        """For a body that only the guard looks at."""
+        return Untouched() if self._message is not None and self._message.guard else None
 
     async def _untouched(self, before: list[bytes] | None = None) -> Body:
         """The body as it comes; in one piece where it is all there."""
@@ -149,7 +154,7 @@ class Request:
             unfolded = pieces if coding is None else coding.whole(pieces)
             out = await message.whole(parser, unfolded)
         except Stopped as error:
-            if self._route.configured.unparsable != "pass" or isinstance(error, Blocked):
+            if self._route.configured.unparsable != "pass" or isinstance(error, (Blocked, Leak)):
                 raise
             await message.head_alone()
             return b"".join(pieces)

@@ -79,7 +79,9 @@ class Metrics:
         transformations: Iterable[str] = (),
         clients: Iterable[str] = (),
         development: bool = False,
+        routes: Iterable[str] = (),
     ) -> None:
+        self._routes = frozenset(routes)
         self.in_flight = 0
         self._names = frozenset(transformations)
         self._clients = frozenset(clients)
@@ -89,13 +91,17 @@ class Metrics:
         self._make_request_metrics()
         self._make_guard_metrics()
         self._make_record_metrics()
+        self._make_proxy_metrics()
         self._make_process_metrics()
         self._info.labels(vault.__version__).set(1)
         self._development.set(int(development))
 
-    def know(self, transformations: Iterable[str], clients: Iterable[str]) -> None:
+    def know(
+        self, transformations: Iterable[str], clients: Iterable[str], routes: Iterable[str] = ()
+    ) -> None:
         """The names of a configuration that was reloaded."""
         self._names, self._clients = frozenset(transformations), frozenset(clients)
+        self._routes = frozenset(routes)
 
     # The hot path ------------------------------------------------------------------------
 
@@ -137,6 +143,15 @@ class Metrics:
 
     def unauthenticated(self) -> None:
         self._unauthenticated.inc()
+
+    def proxied(self, route: str, code: str, seconds: float) -> None:
+        """A message that the edge proxy passed on (``ok``), or did not."""
+        self._proxied.labels(_listed(route, self._routes), _listed(code, CODES)).inc()
+        self._proxied_seconds.observe(seconds)
+
+    def real_values(self, route: str, count: int) -> None:
+        """The leak guard has found so many."""
+        self._real_values.labels(_listed(route, self._routes)).inc(count)
 
     def group(self, size: int, sync_seconds: float) -> None:
         """A group of the ledger: how many charges shared it, how long its fdatasync took."""
@@ -217,6 +232,15 @@ class Metrics:
             "budget_refusals", "Refused because a limit was reached.", "client", "limit"
         )
         self._unauthenticated = self._counter("unauthenticated", "Requests answered with 401.")
+
+    def _make_proxy_metrics(self) -> None:
+        self._proxied = self._counter("proxied", "Messages of the edge proxy.", "route", "code")
+        self._proxied_seconds = self._histogram(
+            "proxied_seconds", "From a request's head to its answer's end.", LATENCIES
+        )
+        self._real_values = self._counter(
+            "real_values", "Real numbers that the leak guard found.", "route"
+        )
 
     def _make_record_metrics(self) -> None:
         self._group = self._histogram("ledger_group_size", "Charges in one commit.", GROUPS)

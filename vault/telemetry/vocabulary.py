@@ -31,7 +31,7 @@ EVENTS: Final = frozenset(
     disk-space-low disk-space-recovered
     ledger-failed duty-failed
     budget-exhausted principal-locked principal-unlocked
-    upstream-away upstream-health message-blocked answer-broken
+    upstream-away upstream-health message-blocked real-values
     request-failed task-failed uncaught-exception warning foreign
     """.split()
 )
