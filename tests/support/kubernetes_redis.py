@@ -16,7 +16,8 @@ HOSTS = (f"*.jeton-redis.{DOMAIN}", f"*.jeton-sentinel.{DOMAIN}", f"jeton-sentin
 
 
 def passwords() -> dict[str, bytes]:
-    return {name: secrets.token_hex(24).encode() for name in ALL}
+    """With a line end, as an editor or `echo` leaves one."""
+    return {name: f"{secrets.token_hex(24)}\n".encode() for name in ALL}
 
 
 def certificate(authority: Authority) -> dict[str, bytes]:
@@ -67,7 +68,7 @@ def _client(pod: Pod, port: int, user: str | None, password: str) -> "redis.Redi
         pod.address,
         port,
         username=user,
-        password=secret.read_text(),
+        password=secret.read_text().strip(),
         ssl=True,
         ssl_cert_reqs="none",
         ssl_check_hostname=False,

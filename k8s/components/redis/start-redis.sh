@@ -11,7 +11,7 @@ named() {
         -h jeton-sentinel.jeton.svc -p 26379 SENTINEL GET-MASTER-ADDR-BY-NAME jeton | head -n 1
 }
 
-hash() { sha256sum < "/run/redis/$1" | cut -d ' ' -f 1; }
+hash() { printf %s "$(cat "/run/redis/$1")" | sha256sum | cut -d ' ' -f 1; }
 
 primary=$(named 2> /dev/null || true)
 case $primary in
