@@ -14,18 +14,21 @@ pytestmark = pytest.mark.system
 MARK = "--- step"
 
 
-def test_the_transcript(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_transcript(number: int, tmp_path: Path) -> None:
     need_program("curl")
-    (block,) = blocks("README.md", "console")
+    block = blocks("README.md", "console")[number]
     steps: list[tuple[str, list[str]]] = []
     for line in block.splitlines():
         if line.startswith("$ "):
             steps.append((line[2:], []))
         else:
             steps[-1][1].append(line)
-    port = str(free_port())
+    port = free_port()
     script = "".join(f"{command}\necho '{MARK}'\n" for command, _ in steps)
-    script = script.replace("jeton serve", f"jeton serve --port {port}").replace("8200", port)
+    for verb in ("serve", "dev"):
+        script = script.replace(f"jeton {verb}", f"jeton {verb} --port {port}")
+    script = script.replace("8200", str(port)).replace("8300", str(port + 100))
     parts = run_bash(script, tmp_path).split(f"{MARK}\n")
     for (command, expected), printed in zip(steps, parts, strict=False):
         said = printed.splitlines()

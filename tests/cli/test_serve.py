@@ -45,6 +45,7 @@ def test_dev_makes_a_folder_and_takes_it_away(
         raise SetUpError("no more")
 
     monkeypatch.setattr("vault.cli.dev.run", serving)
+    monkeypatch.setattr("vault.cli.dev.offered", lambda: False)
     monkeypatch.setenv("JETON__KEYS__KEYSET", "/nowhere/keyset.json")
     result = run("dev", "--host", "::1", "--port", "8300")
     assert result.stderr == "jeton: no more\n"
@@ -141,7 +142,7 @@ def test_dev_prints_lines_that_work_and_leaves_nothing(tmp_path: Path, end: sign
     with developing(tmp_path, free_port()) as process:
         assert process.stdout is not None
         lines = []
-        while not lines or "v1/mask" not in lines[-1]:
+        while not lines or "/claims" not in lines[-1]:
             line = process.stdout.readline()
             assert line, "dev ended instead of serving"
             lines.append(line)
@@ -149,7 +150,10 @@ def test_dev_prints_lines_that_work_and_leaves_nothing(tmp_path: Path, end: sign
         pasted = subprocess.run(
             ["/bin/bash", "-ec", script], capture_output=True, text=True, check=True
         )
-        answers = re.findall(r"\{.*?\}", pasted.stdout)
+        answers = re.findall(r"^\{.*?\}", pasted.stdout, re.MULTILINE)
+        saw = answers.pop()
+        assert "the upstream saw" in saw
+        assert SAMPLE not in saw
         assert answers[1:] == [f'{{"value":"{SAMPLE}"}}', '{"masked":"284************"}']
         assert answers[0].startswith('{"token":"')
         assert pasted.stdout.lower().count("jeton-development: true") == 3

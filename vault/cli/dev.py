@@ -1,19 +1,24 @@
 """`jeton dev`: a service to try things on, with keys that are gone afterwards."""
 
+import os
 import tempfile
+from contextlib import ExitStack
 from ipaddress import ip_address
 from pathlib import Path
 
 import click
 
 from vault.app import Rules
+from vault.cli.behind import edge, offered
 from vault.cli.failure import Wrong
 from vault.cli.group import examples
 from vault.cli.init import create
 from vault.config import Settings, load
-from vault.config.reading import laid_over
+from vault.config.reading import PREFIX, laid_over
 from vault.process import run
 
+BESIDE = 100
+"""How far above the service's port the proxy's is."""
 SAMPLE = "284057512345672"
 """A number with a right key, of nobody."""
 
@@ -39,13 +44,28 @@ def dev(host: str, port: int) -> None:
 
     Makes everything in a temporary folder, prints lines to paste into another terminal, and
     removes the folder at the end (Ctrl-C). The log, the metrics and every answer say that it
-    is for development.
+    is for development. With jeton[proxy] an edge proxy runs too, 100 ports above, before an
+    upstream that answers what it saw.
     """
-    with tempfile.TemporaryDirectory(prefix="jeton-dev-") as folder:
+    with tempfile.TemporaryDirectory(prefix="jeton-dev-") as folder, ExitStack() as stack:
         made = create(Path(folder) / "jeton-data", development=True)
         environ = laid_over({}, host=host, port=port)
         text = paste(load(made.config, environ), made.config, made.credentials)
+        if offered():
+            text += paste_edge(host, port + BESIDE)
+            kept = {key: of for key, of in os.environ.items() if not key.startswith(PREFIX)}
+            stack.enter_context(edge(made.config, kept, host, port + BESIDE))
         run(made.config, environ, lambda: click.echo(text))
+
+
+def paste_edge(host: str, port: int) -> str:
+    """A line for a shell: an existing system sends this, and what arrived comes back."""
+    said = f'{{"nir": "{SAMPLE}", "born": "1984-05-12", "amount": 12.50}}'
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return (
+        "\n\n# the edge proxy, before a system that nobody changes: what that one saw comes back"
+        f"\ncurl -s {url}/claims -H 'Content-Type: application/json' -d '{said}'"
+    )
 
 
 def paste(settings: Settings, config: Path, credentials: dict[str, str]) -> str:
