@@ -73,7 +73,7 @@ def edge(config: Path, environ: Mapping[str, str], host: str, port: int) -> Iter
     with config.open("a") as file:
         file.write(ROUTES.format(host=host, pages=port + 1, port=port, upstream=server.server_port))
     command = [sys.executable, "-m", "vault", "proxy", "--config", str(config)]
-    process = subprocess.Popen(command, env=dict(environ), preexec_fn=_end_with_parent)
+    process = subprocess.Popen(command, env=dict(environ), preexec_fn=_end_with_parent)  # noqa: PLW1509
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
         _await(process, host, port)
