@@ -16,6 +16,7 @@ from vault.cli.options import config_option, json_option
 from vault.cli.screen import note, print_json, table
 from vault.config import Client, Settings, Transformation, format_of, load
 from vault.errors import SetUpError
+from vault.proxy.routes import routes_of
 
 
 @click.command(
@@ -42,6 +43,8 @@ def check_config(config: Path, most: int | None, as_json: bool) -> None:
     gate is not met.
     """
     settings = load(config, os.environ)
+    for listener in settings.proxy.listeners:
+        routes_of(settings, listener, lambda *_: False)  # their selectors can be followed
     found = radii(settings)
     today = datetime.now(UTC).date()
     warnings = list(doubts(settings, found, today))

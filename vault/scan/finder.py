@@ -17,9 +17,7 @@ from vault.formats import build
 _APART = rb"(?:[ .\-/]|\xc2\xa0|\xe2\x80[\x87\xaf]|&nbsp;|&#160;|%20|\+|=20|=C2=A0|\\u00a0)?"
 _PARTS = (rb"[0-9]", rb"[0-9]{2}", rb"[0-9]{2}", rb"(?:[0-9]{2}|2[ABab])", rb"[0-9]{3}")
 _NUMBER = re.compile(
-    rb"(?<![0-9])(?P<nir>"
-    + _APART.join((*_PARTS, rb"[0-9]{3}", rb"[0-9]{2}"))
-    + rb")(?![0-9])"
+    rb"(?<![0-9])(?P<nir>" + _APART.join((*_PARTS, rb"[0-9]{3}", rb"[0-9]{2}")) + rb")(?![0-9])"
 )
 _OTHER = re.compile(rb"&nbsp;|&#160;|%20|=20|=C2=A0|\\u00a0|[^0-9ABab]")
 LONGEST: Final = 15 + 6 * 6
