@@ -55,13 +55,18 @@ def test_its_packages_are_those_that_the_tests_ran_with(image: Image) -> None:
     pins = dict(
         re.findall(r"^([A-Za-z0-9_.-]+)==([^;\s]+)", (ROOT / "constraints.txt").read_text(), re.M)
     )
-    pinned = {name.lower().replace("_", "-"): version for name, version in pins.items()}
+    pinned = {normal(name): version for name, version in pins.items()}
     found = list((image.root / "opt/jeton/lib").glob("python3.*/site-packages/*.dist-info"))
     assert len(found) > 10
     for path in found:
         name, _, version = path.name.removesuffix(".dist-info").partition("-")
-        known = name.lower().replace("_", "-")
+        known = normal(name)
         assert known == "jeton" or pinned[known] == version, path.name
+
+
+def normal(name: str) -> str:
+    """A package's name as indexes compare it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def test_it_is_no_larger_than_it_has_to_be(image: Image) -> None:
