@@ -38,9 +38,10 @@ RUN /opt/pip/bin/pip --python /opt/jeton/bin/python install --no-cache-dir --onl
 
 FROM build AS build-locust
 COPY benchmarks ./benchmarks
+COPY sdk ./sdk
 RUN python3 -m venv --without-pip /opt/locust \
     && /opt/pip/bin/pip --python /opt/locust/bin/python install --no-cache-dir \
-        -c constraints.txt locust
+        -c constraints.txt --build-constraint constraints.txt locust ./sdk
 
 FROM base AS locust
 COPY --from=build-locust /opt/locust /opt/locust

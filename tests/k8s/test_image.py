@@ -6,6 +6,7 @@ import re
 import stat
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from tests.support.components import need_program
 from tests.support.images import Image, built
 from tests.support.kubernetes import ROOT, need_tool, one, overlay
 from tests.support.kubernetes_redis import files
-from tests.support.pods import Cluster, put, running
+from tests.support.pods import Cluster, Pod, put, running
 from tests.support.rollout import keys
 from tests.support.service import Service, jeton
 
@@ -27,9 +28,14 @@ MOST = 400 * 1024 * 1024
 
 
 @pytest.fixture(scope="module")
-def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    with built(tmp_path_factory.mktemp("image")) as made:
+def images(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Image]]:
+    with built(tmp_path_factory.mktemp("images")) as made:
         yield made
+
+
+@pytest.fixture
+def image(images: dict[str, Image]) -> Image:
+    return images["jeton"]
 
 
 def test_it_runs_as_nobody_of_the_machine(image: Image) -> None:
@@ -74,9 +80,18 @@ def test_it_is_no_larger_than_it_has_to_be(image: Image) -> None:
     assert sum(sizes) < MOST
 
 
-def test_a_pod_of_the_development_overlay_serves_and_ends_on_it(
-    image: Image, tmp_path: Path
-) -> None:
+@dataclass
+class Development:
+    """A pod of the development overlay on an image, and what calls it."""
+
+    authority: Authority
+    cluster: Cluster
+    pod: Pod
+    credentials: dict[str, str] = field(repr=False)
+
+
+@pytest.fixture
+def development(image: Image, tmp_path: Path) -> Iterator[Development]:
     need_tool("kubectl")
     need_program("bwrap")
     authority = Authority.create(tmp_path)
@@ -86,23 +101,51 @@ def test_a_pod_of_the_development_overlay_serves_and_ends_on_it(
     for name, content in files(authority.issue("a pod", hosts=[address])).items():
         put(cluster.secret("jeton-tls") / name, content, 0o440)
     config = cluster.config("jeton-config") / "jeton.toml"
-    rotated = jeton("clients", "rotate", "intake", "--config", str(config), "--json")
-    credential = json.loads(rotated)["credential"]
+    credentials = {}
+    for client in ("intake", "load"):
+        rotated = jeton("clients", "rotate", client, "--config", str(config), "--json")
+        credentials[client] = json.loads(rotated)["credential"]
     pod = cluster.pod("jeton", 0, entry=image.config["Entrypoint"])
     pod.environment = {"JETON__SERVER__HOST": address, "JETON__SERVER__METRICS_HOST": address}
     with running([pod]):
         pod.await_ready()
-        assert all(pod.probe(kind) for kind in ("startupProbe", "livenessProbe"))
-        tls = authority.trusting()
-        with closing(http.client.HTTPSConnection(address, 8200, context=tls)) as client:
-            [value] = nirs(1)
-            body = json.dumps({"value": value})
-            client.request(
-                "POST", "/v1/tokenise/fr-nir", body, {
-                    "Authorization": f"Bearer {credential}", "Content-Type": "application/json",
-                },
-            )  # fmt: skip
-            answer = client.getresponse()
-            assert answer.status == 200, answer.read()
-            assert json.loads(answer.read())["token"] != value
-        assert pod.stop() == 0
+        yield Development(authority, cluster, pod, credentials)
+
+
+def test_a_pod_of_the_development_overlay_serves_and_ends_on_it(development: Development) -> None:
+    pod, tls = development.pod, development.authority.trusting()
+    assert all(pod.probe(kind) for kind in ("startupProbe", "livenessProbe"))
+    with closing(http.client.HTTPSConnection(pod.address, 8200, context=tls)) as client:
+        [value] = nirs(1)
+        headers = {
+            "Authorization": f"Bearer {development.credentials['intake']}",
+            "Content-Type": "application/json",
+        }
+        client.request("POST", "/v1/tokenise/fr-nir", json.dumps({"value": value}), headers)
+        answer = client.getresponse()
+        assert answer.status == 200, answer.read()
+        assert json.loads(answer.read())["token"] != value
+    assert pod.stop() == 0
+
+
+def test_the_template_of_load_jobs_loads_it(
+    images: dict[str, Image], development: Development
+) -> None:
+    cluster, credentials = development.cluster, development.credentials
+    load = cluster.secret("jeton-load")
+    put(load / "credential", credentials["load"].encode(), 0o440)
+    put(load / "ca.crt", development.authority.path.read_bytes(), 0o440)
+    manifest = one(overlay("dev"), "CronJob", "jeton-load")["spec"]["jobTemplate"]
+    [script] = manifest["spec"]["template"]["spec"]["containers"][0]["args"]
+    assert "--run-time 5m" in script
+    shorter = script.replace("--run-time 5m", "--run-time 3s").replace("users 64", "users 2")
+    image = images["locust"]
+    cluster.root = image.root
+    job = Pod(cluster, "jeton-load", manifest, folder=image.config["WorkingDir"])
+    job.environment = dict(text.split("=", 1) for text in image.config["Env"])
+    job.environment |= {"JETON_URL": f"https://{development.pod.address}:8200"}
+    job.container["args"] = [shorter]
+    with running([job]):
+        assert job.process is not None
+        assert job.process.wait(60) == 0, job.tail()
+    assert "Aggregated" in job.tail()

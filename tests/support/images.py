@@ -1,8 +1,8 @@
-"""The image, built by buildah from the Dockerfile on a base that debootstrap makes: the same
-Debian that the Dockerfile names, without a registry.
+"""Images, built by buildah from the Dockerfile on a base that debootstrap makes: the same Debian
+that the Dockerfile names, without a registry.
 
-    with built(folder) as image:
-        image.root, image.config
+    with built(folder) as images:
+        images["jeton"].root, images["jeton"].config
 """
 
 import json
@@ -19,11 +19,12 @@ from tests.support.kubernetes import ROOT
 
 RELEASE = "trixie"
 """Debian 13, as the Dockerfile says."""
-BASE, NAME = "localhost/debian", "localhost/jeton"
+BASE = "localhost/debian"
+TARGETS = ("jeton", "locust")
 FROM_HOST = ("/etc/ssl/certs", "/etc/pip.conf")
 """How this machine reaches its package index, lent to the build."""
 STORAGE = """[storage]
-driver = "vfs"
+driver = "overlay"
 runroot = "{0}/run"
 graphroot = "{0}/graph"
 """
@@ -38,8 +39,8 @@ class Image:
 
 
 @contextmanager
-def built(folder: Path) -> Iterator[Image]:
-    """Built and unpacked; gone again afterwards."""
+def built(folder: Path) -> Iterator[dict[str, Image]]:
+    """By target, built and unpacked; gone again afterwards."""
     need_program("buildah")
     if os.geteuid() != 0:
         missing("debootstrap asks for root")
@@ -55,12 +56,17 @@ def built(folder: Path) -> Iterator[Image]:
     buildah("add", "--quiet", base, f"{bootstrapped(folder)}/", "/")
     buildah("commit", *policy, "--quiet", base, BASE)
     lent = [f"--volume={path}:{path}:ro" for path in FROM_HOST if Path(path).exists()]
-    build = ["build", *policy, "--isolation", "chroot", "--build-arg", f"DEBIAN={BASE}", *lent]
-    buildah(*build, "--target", "jeton", "--tag", NAME, str(ROOT))
-    container = buildah("from", *policy, NAME)
+    build = ["build", *policy, "--layers", "--isolation", "chroot", *lent]
+    build += ["--build-arg", f"DEBIAN={BASE}"]
+    images = {}
     try:
-        config = json.loads(buildah("inspect", "--type", "image", NAME))["OCIv1"]["config"]
-        yield Image(Path(buildah("mount", container)), config)
+        for target in TARGETS:
+            name = f"localhost/{target}"
+            buildah(*build, "--target", target, "--tag", name, str(ROOT))
+            root = Path(buildah("mount", buildah("from", *policy, name)))
+            described = json.loads(buildah("inspect", "--type", "image", name))
+            images[target] = Image(root, described["OCIv1"]["config"])
+        yield images
     finally:
         buildah("rm", "--all")
         buildah("rmi", "--all", "--force")

@@ -104,6 +104,8 @@ class Pod:
     extra: Sequence[str] = ()
     """Arguments after the manifest's: what a pod's own address would settle."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    folder: str = "/"
+    """Where the image starts its entry point."""
     process: "subprocess.Popen[bytes] | None" = None
 
     @property
@@ -234,7 +236,7 @@ class Pod:
             *("--unshare-pid", "--as-pid-1"),
             *("--uid", str(user["runAsUser"]), "--gid", str(user["runAsGroup"])),
             *("--hostname", self.name, "--cap-drop", "ALL", "--die-with-parent", "--new-session"),
-            *("--clearenv", *self._environment(), "--chdir", "/", "--", *command),
+            *("--clearenv", *self._environment(), "--chdir", self.folder, "--", *command),
         ]
 
     def _environment(self) -> Iterator[str]:
