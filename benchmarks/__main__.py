@@ -8,6 +8,11 @@ import argparse
 import json
 import os
 import platform
+import re
+import shutil
+import ssl
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -15,6 +20,8 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from benchmarks import curves
+from benchmarks.curves import Curve
 from benchmarks.pace import QUICK, WHOLE
 from benchmarks.peers.about import about
 from benchmarks.report import number, page
@@ -22,18 +29,54 @@ from benchmarks.results import Result, moved, read, write
 from benchmarks.suite import BENCHMARKS
 
 RESULTS = Path(__file__).parent / "results"
-PACKAGES = ("jeton", "cryptography", "msgspec", "numpy", "pyarrow", "starlette", "uvicorn")
+PROGRAMS = {
+    "wrk": ("-v",),
+    "redis-server": ("--version",),
+    "nginx": ("-v",),
+    "postgres": ("--version",),
+    "java": ("-version",),
+}
+PACKAGES = (
+    "jeton",
+    "cryptography",
+    "msgspec",
+    "numpy",
+    "pyarrow",
+    "aiohttp",
+    "starlette",
+    "uvicorn",
+)
 
 
 def machine() -> dict[str, object]:
     """What the figures were measured on and with."""
     return {
         "system": platform.platform(),
+        "processor": _of("/proc/cpuinfo", "model name"),
         "processors": os.cpu_count(),
+        "memory": _of("/proc/meminfo", "MemTotal"),
         "python": platform.python_version(),
+        "openssl": ssl.OPENSSL_VERSION,
+        "programs": {name: _version(name, *options) for name, options in PROGRAMS.items()},
         "versions": {name: version(name) for name in PACKAGES},
         "compared with": about(),
     }
+
+
+def _of(file: str, key: str) -> str:
+    for line in Path(file).read_text().splitlines():
+        if line.startswith(key):
+            return line.partition(":")[2].strip()
+    return "not told"
+
+
+def _version(program: str, *options: str) -> str:
+    path = shutil.which(program) or shutil.which(program, path="/usr/sbin")
+    if path is None:
+        return "missing"
+    done = subprocess.run([path, *options], capture_output=True, text=True, check=False)
+    found = re.search(r"\d+\.\d+(?:\.\d+)?", done.stdout + done.stderr)
+    return found[0] if found else "there"
 
 
 def table(results: list[Result]) -> Table:
@@ -46,22 +89,36 @@ def table(results: list[Result]) -> Table:
     return shown
 
 
-def run(names: list[str], quick: bool, folder: Path) -> None:
-    """Measure, and write `latest.json`, and beside it `machine.json` and `report.html`."""
+def run(names: list[str], quick: bool, folder: Path) -> int:
+    """Measure, and write `latest.json`, and beside it `machine.json`, `report.html` and the plots.
+    A benchmark that fails is named, and the others go on; the exit code is 1 then."""
     results: list[Result] = []
+    plots: list[Curve] = []
+    failed: dict[str, str] = {}
     with Progress() as progress:
         task = progress.add_task("", total=len(names))
         for name in names:
             progress.update(task, description=name)
-            for one in BENCHMARKS[name](QUICK if quick else WHOLE):
-                results.append(one)
-                progress.update(task, description=one.name)
+            try:
+                for one in BENCHMARKS[name](QUICK if quick else WHOLE):
+                    if isinstance(one, Curve):
+                        plots.append(one)
+                    else:
+                        results.append(one)
+                        progress.update(task, description=one.name)
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, it is told
+                failed[name] = f"{type(error).__name__}: {error}"
             progress.advance(task)
+    folder.mkdir(parents=True, exist_ok=True)
     write(folder / "latest.json", results)
-    about = {"run": "quick: not to be quoted" if quick else "whole"} | machine()
-    (folder / "machine.json").write_text(json.dumps(about, indent=2) + "\n")
-    (folder / "report.html").write_text(page(results, about))
-    Console().print(table(results))
+    told = {"run": "quick: not to be quoted" if quick else "whole"} | machine()
+    (folder / "machine.json").write_text(json.dumps(told, indent=2) + "\n")
+    curves.write(folder, plots)
+    (folder / "report.html").write_text(page(results, plots, failed, told))
+    Console(width=None if sys.stdout.isatty() else 160).print(table(results))
+    for name, why in failed.items():
+        print(f"FAILED: {name}: {why}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def compare(old: Path, new: Path) -> None:
@@ -89,7 +146,7 @@ def main(arguments: list[str] | None = None) -> None:
     unknown = [name for name in given.name if name not in BENCHMARKS]
     if unknown:
         parser.error(f"there is no benchmark {', '.join(unknown)}")
-    run(given.name or list(BENCHMARKS), given.quick, given.results)
+    sys.exit(run(given.name or list(BENCHMARKS), given.quick, given.results))
 
 
 if __name__ == "__main__":

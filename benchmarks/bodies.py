@@ -11,8 +11,10 @@ import asyncio
 import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from benchmarks.pace import COMMAND, Pace
+from benchmarks.results import Result, result
 from vault.errors import ItemError
 from vault.proxy.bodies.csv import CsvParser
 from vault.proxy.bodies.fixed_width import FixedWidthParser
@@ -93,6 +95,25 @@ async def seconds(body: bytes, parser: Parser) -> float:
         await rewriter.feed(body[at : at + CHUNK])
     await rewriter.close()
     return time.process_time() - start
+
+
+def bodies(pace: Pace) -> Iterator[Result]:
+    """As the suite lists it; needs no more than this process."""
+    rates: dict[str, list[float]] = {name: [] for name in cases()}
+    for _ in range(max(3, pace.rounds // 2)):
+        for name, (body, parser) in cases().items():
+            rates[name].append(len(body) / 1e6 / asyncio.run(seconds(body, parser())))
+    for name, of in rates.items():
+        target = TARGETS.get(name)
+        yield result(f"body rewriter, {name}", "MB/s", of, COMMAND.format("bodies"), target=target)
+
+
+TARGETS = {
+    "json": "value >= 50",
+    "xml": "value >= 50",
+    "csv": "value >= 200",
+    "fixed-width": "value >= 200",
+}
 
 
 def main(names: Sequence[str]) -> None:

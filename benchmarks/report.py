@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from benchmarks.curves import Curve, inline
 from benchmarks.results import Result
 
 STYLE = """
@@ -13,7 +14,10 @@ STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
   max-width: 68rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
-caption { text-align: left; color: var(--dim); padding-bottom: .6rem }
+.how, figcaption { color: var(--dim) } .targets { list-style: none; padding: 0 }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(26rem, 1fr)); gap: 1.5rem }
+figure { margin: 0; break-inside: avoid } figure svg { width: 100%; height: auto }
+figcaption { font-size: .9em } h2 { margin-top: 2rem }
 th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid var(--line) }
 .n { text-align: right } .yes { color: var(--good) } .no { color: var(--bad); font-weight: 600 }
 code { font-size: .85em; color: var(--dim) } dt { color: var(--dim) }
@@ -36,22 +40,73 @@ HEAD = "".join(
         ("ratio", True),
         ("spread", True),
         ("target", False),
-        ("command", False),
     ]
 )
 
 
-def page(results: Sequence[Result], machine: Mapping[str, object]) -> str:
-    rows = "".join(_row(one) for one in results)
+def page(
+    results: Sequence[Result],
+    plots: Sequence[Curve],
+    failed: Mapping[str, str],
+    machine: Mapping[str, object],
+) -> str:
+    """A page of its own: summary, plots, every figure, the machine."""
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{_fact(of)}</dd>" for name, of in machine.items())
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>Jeton: benchmarks</title><style>{STYLE}</style></head><body>"
-        f"<h1>Benchmarks</h1><table><caption>{CAPTION}</caption>"
-        f"<thead><tr>{HEAD}</tr></thead><tbody>{rows}</tbody></table>"
+        f"<h1>Benchmarks</h1>{_summary(results)}{_failures(failed)}"
+        f"{_plots(plots)}{_tables(results)}"
         f"<h2>Machine</h2><dl>{facts}</dl></body></html>\n"
     )
+
+
+def _summary(results: Sequence[Result]) -> str:
+    judged = [one for one in results if one.reached is not None]
+    reached = sum(one.reached is True for one in judged)
+    items = "".join(_judged(one) for one in judged)
+    return f"<p>{reached} of {len(judged)} targets reached.</p><ul class=targets>{items}</ul>"
+
+
+def _judged(one: Result) -> str:
+    mark, word = ("yes", "reached") if one.reached else ("no", "missed")
+    name, wanted = escape(one.name), escape(one.target or "")
+    return f'<li><span class="{mark}">{word}</span> {name}: {_figure(one)}, wanted {wanted}</li>'
+
+
+def _figure(one: Result) -> str:
+    if one.ratio is None or (one.target or "").startswith("value"):
+        return f"{number(one.value)} {escape(one.unit)}"
+    return f"{one.ratio:.2f}"
+
+
+def _failures(failed: Mapping[str, str]) -> str:
+    if not failed:
+        return ""
+    items = "".join(f"<li>{escape(name)}: {escape(why)}</li>" for name, why in failed.items())
+    return f'<h2>Not measured</h2><ul class="no">{items}</ul>'
+
+
+def _plots(plots: Sequence[Curve]) -> str:
+    figures = "".join(
+        f"<figure>{inline(one)}<figcaption>{escape(one.caption)}</figcaption></figure>"
+        for one in plots
+    )
+    return f"<div class=plots>{figures}</div>" if figures else ""
+
+
+def _tables(results: Sequence[Result]) -> str:
+    """One for each command, in the order of the run."""
+    commands = dict.fromkeys(one.command for one in results)
+    parts = [f'<p class="how">{CAPTION}</p>']
+    for command in commands:
+        rows = "".join(_row(one) for one in results if one.command == command)
+        parts.append(
+            f"<h2><code>{escape(command)}</code></h2>"
+            f"<table><thead><tr>{HEAD}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+    return "".join(parts)
 
 
 def _row(one: Result) -> str:
@@ -63,7 +118,7 @@ def _row(one: Result) -> str:
         f'<td class="n">{number(one.value)}</td><td class="n">{number(one.baseline)}'
         f'</td><td class="n">{ratio}</td><td class="n">{one.spread:.0%}</td>'
         f'<td>{escape(one.target or "")} <span class="{mark}">{word}</span></td>'
-        f"<td><code>{escape(one.command)}</code></td></tr>"
+        "</tr>"
     )
 
 

@@ -12,14 +12,25 @@ import numpy as np
 
 from benchmarks import http
 from benchmarks.awake import awake
+from benchmarks.bodies import bodies
+from benchmarks.curves import Curve
 from benchmarks.engine_ff1 import BOUND_ROWS, DIGITS, aes_bound
 from benchmarks.engine_peers import engine_peers
+from benchmarks.fairness import fairness
+from benchmarks.footprint import footprint
+from benchmarks.hot_path import hot_path
+from benchmarks.offered import offered
 from benchmarks.pace import COMMAND, Pace
 from benchmarks.population import nirs
+from benchmarks.proxy import proxy
 from benchmarks.redis_bound import redis_bound
 from benchmarks.results import Result, result
+from benchmarks.scale import scale
+from benchmarks.scan import scanner
 from benchmarks.service_peers import service_peers
+from benchmarks.sizes import sizes
 from benchmarks.timing import interleaved
+from benchmarks.workers import workers
 from vault.config import Transformation as Configured
 from vault.crypto.ff1 import FF1
 from vault.crypto.keyset import new_keyset
@@ -89,10 +100,20 @@ def _figures(work: http.Work, runs: list[http.Run], base: list[http.Run]) -> Ite
     yield result(f"{work.name}, processor time", "us/request", spent, command, least)
 
 
-BENCHMARKS: dict[str, Callable[[Pace], Iterator[Result]]] = {
+BENCHMARKS: dict[str, Callable[[Pace], Iterator[Result | Curve]]] = {
     "engine": engine,
     "engine_peers": engine_peers,
+    "sizes": sizes,
+    "footprint": footprint,
     "service": service,
+    "offered": offered,
+    "fairness": fairness,
+    "workers": workers,
     "service_peers": service_peers,
     "redis_bound": redis_bound,
+    "scale": scale,
+    "bodies": bodies,
+    "proxy": proxy,
+    "scan": scanner,
+    "hot_path": hot_path,
 }

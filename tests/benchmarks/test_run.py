@@ -6,7 +6,9 @@ import sys
 
 import pytest
 
-from benchmarks.results import read
+from benchmarks.__main__ import main
+from benchmarks.results import Result, read
+from benchmarks.suite import BENCHMARKS
 
 pytestmark = pytest.mark.system
 
@@ -21,3 +23,18 @@ def test_a_quick_run_writes_results_machine_and_report(tmp_path):
     assert about["versions"]["numpy"]
     assert about["run"].startswith("quick")
     assert all(one.name in (tmp_path / "report.html").read_text() for one in results)
+
+
+def test_a_benchmark_that_fails_is_named_and_the_others_go_on(tmp_path, monkeypatch, capsys):
+    def fails(pace):
+        yield Result("half", "s", 1.0, 0.0, None, None, None, "python -m x")
+        raise SystemExit("no more")
+
+    monkeypatch.setitem(BENCHMARKS, "fails", fails)
+    monkeypatch.setitem(BENCHMARKS, "fine", lambda pace: iter([]))
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "fails", "fine", "--quick", "--results", str(tmp_path)])
+    assert ended.value.code == 1
+    assert "FAILED: fails: SystemExit: no more" in capsys.readouterr().err
+    assert [one.name for one in read(tmp_path / "latest.json")] == ["half"]
+    assert "no more" in (tmp_path / "report.html").read_text()

@@ -6,20 +6,15 @@ and has its rules after those of its own.
 
 import tomllib
 from functools import lru_cache
-from importlib.resources import files
+from pathlib import Path
 
 import msgspec
 from msgspec.structs import replace
 
 from vault.config.proxy import FieldRule, ProfileUse, Proxy, Route
 
-NAMES = tuple(
-    sorted(
-        file.name.removesuffix(".toml")
-        for file in files(__name__).iterdir()
-        if file.name.endswith(".toml")
-    )
-)
+_FOLDER = Path(__file__).parent
+NAMES = tuple(sorted(file.stem for file in _FOLDER.glob("*.toml")))
 
 
 class ProfileField(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -36,7 +31,7 @@ class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 @lru_cache
 def profile(name: str) -> Profile:
     """One of `NAMES`."""
-    text = (files(__name__) / f"{name}.toml").read_text("utf-8")
+    text = (_FOLDER / f"{name}.toml").read_text("utf-8")
     return msgspec.convert(tomllib.loads(text), Profile)
 
 

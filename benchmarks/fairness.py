@@ -1,0 +1,97 @@
+"""Small calls while one caller sends full batches without pause: their slowest percent."""
+
+import http.client
+import json
+import multiprocessing
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from benchmarks import http as servers
+from benchmarks.pace import COMMAND, Pace
+from benchmarks.population import nirs
+from benchmarks.results import Result, result
+
+FULL = 10_000
+"""Items of a full JSON batch, as shipped."""
+PATH = "/v1/tokenise/fr-nir"
+
+
+def fairness(pace: Pace) -> Iterator[Result]:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        config = servers.initialised(folder / "data")
+        clients: servers.Clients = {
+            name: (["tokenise:fr-nir"], []) for name in ("bench-in", "bench-bulk")
+        }
+        credentials = servers.add_clients(config, clients)
+        url, _ = stack.enter_context(servers.vault(config))
+        port = int(url.rpartition(":")[2])
+        calls = 400 * pace.seconds
+        alone: list[float] = []
+        beside: list[float] = []
+        _p99(port, credentials["bench-in"], calls)
+        for _ in range(pace.rounds):
+            alone.append(_p99(port, credentials["bench-in"], calls))
+            with _bulk(port, credentials["bench-bulk"]):
+                beside.append(_p99(port, credentials["bench-in"], calls))
+    yield result(
+        f"p99 of single calls beside batches of {FULL:,} without pause",
+        "ms",
+        beside,
+        COMMAND.format("fairness"),
+        alone,
+        "ratio <= 3",
+    )
+
+
+def _p99(port: int, credential: str, calls: int) -> float:
+    """Milliseconds, of calls one after another on one connection."""
+    headers = _headers(credential)
+    bodies = [json.dumps({"value": nir}).encode() for nir in nirs(calls, seed=4)]
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    taken = []
+    for body in bodies:
+        began = time.perf_counter()
+        connection.request("POST", PATH, body, headers)
+        answer = connection.getresponse()
+        answer.read()
+        taken.append(time.perf_counter() - began)
+        if answer.status != 200:
+            raise SystemExit(f"a single call was answered {answer.status}")
+    connection.close()
+    return statistics.quantiles(taken, n=100)[98] * 1e3
+
+
+@contextmanager
+def _bulk(port: int, credential: str) -> Iterator[None]:
+    """A process that sends one full batch after another."""
+    context = multiprocessing.get_context("spawn")
+    sending = context.Event()
+    process = context.Process(target=_send_batches, args=(port, credential, sending))
+    process.start()
+    try:
+        if not sending.wait(60):
+            raise SystemExit("the caller of full batches did not begin")
+        yield
+    finally:
+        process.kill()
+        process.join()
+
+
+def _send_batches(port: int, credential: str, sending: object) -> None:
+    os.sched_setaffinity(0, {int(servers.LOAD_CORE)})
+    body = json.dumps({"values": list(nirs(FULL, seed=5))}).encode()
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    while True:
+        connection.request("POST", PATH, body, _headers(credential))
+        if connection.getresponse().read() and not sending.is_set():  # type: ignore[attr-defined]
+            sending.set()  # type: ignore[attr-defined]
+
+
+def _headers(credential: str) -> dict[str, str]:
+    return {"Content-Type": "application/json", "Authorization": f"Bearer {credential}"}
