@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from vault.access.grants import Access, Allowance
 from vault.access.honeytokens import TRAPPED, Honeytokens
+from vault.access.limits import BUDGET
 from vault.audit.entry import Detail, Disclosure
 from vault.config import Operation
 from vault.engine.column import each
@@ -216,6 +217,7 @@ class Service:
         charge = _charge(call, allowance, disclosed.persons)
         receipt = await self._ledger.settle(charge, _entry(call, disclosed))
         self._metrics.revealed(call.operation, len(disclosed.persons))
+        self._metrics.promises.charged(call.principal, BUDGET[call.operation], len(call.items))
         if touched:
             self._tell_of(call)
         return Answer(disclosed.results, disclosed.errors, str(receipt))
@@ -227,6 +229,7 @@ class Service:
 
     async def _raise_alarm(self, call: Call, *, locks: bool) -> None:
         detail = _alarm(call, locks=locks)
+        self._metrics.promises.honeytoken(call.operation)
         await self._alarms.put(detail, time.time())
         await self._ledger.alarm(detail, call.principal if locks else None)
 

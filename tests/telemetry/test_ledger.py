@@ -75,7 +75,7 @@ def test_space_is_a_number_and_an_alarm(
 
 
 def test_the_rest_is_told_too(tell: LedgerListener, metrics: Metrics, stream: io.StringIO) -> None:
-    tell("group", {"size": 12, "seconds": 0.0003})
+    tell("group", {"size": 12, "store_seconds": 0.002, "sync_seconds": 0.0003})
     tell("ledger_failed", {"error": "OperationalError"})
     tell("duty_failed", {"duty": "mark", "error": "SetUpError"})
     tell("halted", {"reason": "the store went backwards"})
@@ -90,6 +90,9 @@ def test_the_rest_is_told_too(tell: LedgerListener, metrics: Metrics, stream: io
     ]
     assert (said[0]["error"], said[1]["duty"], said[3]["count"]) == ("OperationalError", "mark", 2)
     assert number(metrics, "jeton_ledger_group_size_sum") == 12
+    assert number(metrics, "jeton_store_commit_seconds_sum") == 0.002
+    assert number(metrics, "jeton_record_sync_seconds_sum") == 0.0003
+    assert number(metrics, "jeton_reveals_halted") == 1
     assert number(metrics, "jeton_store_errors_total") == 1
 
 

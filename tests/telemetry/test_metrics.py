@@ -86,7 +86,7 @@ def test_the_rest_is_told() -> None:
     told.revealed("mask", 5)
     told.refused_budget("portal", "people.day")
     told.unauthenticated()
-    told.group(3, 0.0004)
+    told.group(3, 0.0002, 0.0004)
     told.store_error()
     told.record_failure()
     told.record_space(123_456, alarm=True)

@@ -63,6 +63,11 @@ class Committer:
         self._task = asyncio.create_task(self._run(), name="committer")
 
     @property
+    def waiting(self) -> int:
+        """How many are not in a group yet."""
+        return len(self._queue)
+
+    @property
     def mark(self) -> Mark:
         tail = self._record.tail
         return Mark(self._record.name, tail.sequence, tail.digest, self._charged)
@@ -123,12 +128,15 @@ class Committer:
             await self._try_the_record()
             now, began = self._clock(), perf_counter()
             admitted = await self._charge(group, now)
+            charged = perf_counter()
             await self._write(admitted, now)
+            written = perf_counter()
             if any(waiting.known for waiting in admitted):
                 # A commit of nothing, which a store that lost something refuses.
                 await self._store.commit((), self.mark, now)
                 self._charged = self._record.tail.sequence
-            self._tell("group", {"size": len(group), "seconds": perf_counter() - began})
+            took = {"store_seconds": charged - began, "sync_seconds": written - charged}
+            self._tell("group", {"size": len(group), **took})
         except Refusal as refusal:
             _fail(group, refusal)
         except Exception as error:  # noqa: BLE001 - a bug must not stop all later reveals

@@ -103,6 +103,11 @@ class Leases:
         return share.left
 
     @property
+    def all_in_hand(self) -> int:
+        """How much is leased and not spent, over all limits."""
+        return sum(map(self.in_hand, self._shares))
+
+    @property
     def any_in_hand(self) -> bool:
         return any(self.in_hand(limits) for limits in self._shares)
 

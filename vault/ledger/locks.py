@@ -20,6 +20,9 @@ class Locks:
         self._untold: dict[Lock, str] = {}
         self._turn = asyncio.Lock()
 
+    def __len__(self) -> int:
+        return len(self._known)
+
     def check(self, principal: str, end_user: str | None) -> None:
         """Raises Refusal (locked)."""
         if self._known and (self.whole(principal) or (principal, end_user) in self._known):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vault.audit.checkpoint import Checkpoints
-from vault.audit.entry import Detail, Event, seconds
+from vault.audit.entry import Detail, Event, Tokenised, seconds
 from vault.audit.group import Tail
 from vault.audit.locking import FileLock
 from vault.audit.names import ours
@@ -64,7 +64,7 @@ class Maintenance:
         self._checked_at = 0.0
 
     def start(self) -> None:
-        for duty in (self._run, self._watch_locks):
+        for duty in (self._run, self._watch_locks, self._count):
             self._tasks.append(asyncio.create_task(duty(), name="ledger maintenance"))
 
     async def stop(self) -> None:
@@ -104,6 +104,9 @@ class Maintenance:
         except Refusal:
             parts.aggregates.put_back(entries)
             raise
+        for entry in entries:
+            if isinstance(entry, Tokenised):
+                parts.tell("tokenised", {"principal": entry.principal, "items": entry.items})
 
     async def mark(self) -> None:
         """Tell the store how far the record is durable."""
@@ -137,6 +140,7 @@ class Maintenance:
             retired=retired,
             unless_within=within,
         )
+        parts.tell("checkpoint", {"at": parts.clock(), "halted": int(state.halted is not None)})
 
     async def _run(self) -> None:
         while True:
@@ -148,6 +152,14 @@ class Maintenance:
         while True:
             await asyncio.sleep(LOCK_SECONDS)
             await self._try("locks", self._parts.locks.read)
+
+    async def _count(self) -> None:
+        """By itself too: what waits is of interest above all while the store does not answer."""
+        parts = self._parts
+        while True:
+            counted = {"leased": parts.leases.all_in_hand, "waiting": parts.committer.waiting}
+            parts.tell("upkeep", {"locked": len(parts.locks), **counted})
+            await asyncio.sleep(TICK_SECONDS)
 
     async def _try(self, duty: str, perform: Callable[[], Awaitable[None]]) -> None:
         try:

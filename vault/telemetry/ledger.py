@@ -25,6 +25,9 @@ class LedgerListener:
         self._record_is_away = False
         self._hear: Final[Mapping[str, Callable[[Facts], None]]] = {
             "group": self._group,
+            "tokenised": self._tokenised,
+            "upkeep": self._upkeep,
+            "checkpoint": self._checkpoint,
             "ledger_failed": self._failed,
             "duty_failed": self._duty_failed,
             "halted": self._halted,
@@ -42,19 +45,33 @@ class LedgerListener:
             hear(facts)
 
     def _group(self, facts: Facts) -> None:
-        self._metrics.group(int(facts["size"]), float(facts["seconds"]))
+        store, sync = float(facts["store_seconds"]), float(facts["sync_seconds"])
+        self._metrics.group(int(facts["size"]), store, sync)
+
+    def _tokenised(self, facts: Facts) -> None:
+        self._metrics.promises.charged(str(facts["principal"]), "tokenise", int(facts["items"]))
+
+    def _upkeep(self, facts: Facts) -> None:
+        locked, leased, waiting = (int(facts[name]) for name in ("locked", "leased", "waiting"))
+        self._metrics.promises.upkeep(locked, leased, waiting)
+
+    def _checkpoint(self, facts: Facts) -> None:
+        self._metrics.promises.checkpoint(float(facts["at"]), halted=bool(facts["halted"]))
 
     def _failed(self, facts: Facts) -> None:
         self._metrics.store_error()
         log.error("ledger-failed", error=facts.get("error"))
 
     def _duty_failed(self, facts: Facts) -> None:
+        self._metrics.promises.duty_failed(str(facts.get("duty")))
         log.warning("duty-failed", duty=facts.get("duty"), error=facts.get("error"))
 
     def _alarm_failed(self, facts: Facts) -> None:
+        self._metrics.promises.alarm_failed()
         log.error("duty-failed", duty="alarm", error=facts.get("error"))
 
     def _halted(self, _: Facts) -> None:
+        self._metrics.promises.halted()
         log.critical("store-halted")  # why stands on the record, in words that are not listed
 
     def _replayed(self, facts: Facts) -> None:

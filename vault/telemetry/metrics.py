@@ -7,9 +7,8 @@ which must be set before prometheus-client is imported; a scrape of any of them 
 """
 
 import os
-import time
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Final
 
 from prometheus_client import (
@@ -25,6 +24,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 import vault
+from vault.telemetry.promises import Promises
 from vault.telemetry.vocabulary import CODES, LIMITS, OPERATIONS
 
 OTHER: Final = "other"
@@ -93,6 +93,7 @@ class Metrics:
         self._make_record_metrics()
         self._make_proxy_metrics()
         self._make_process_metrics()
+        self.promises = Promises(self._counter, self._gauge, _listed)
         self._info.labels(vault.__version__).set(1)
         self._development.set(int(development))
 
@@ -153,9 +154,11 @@ class Metrics:
         """The leak guard has found so many."""
         self._real_values.labels(_listed(route, self._routes)).inc(count)
 
-    def group(self, size: int, sync_seconds: float) -> None:
-        """A group of the ledger: how many charges shared it, how long its fdatasync took."""
+    def group(self, size: int, store_seconds: float, sync_seconds: float) -> None:
+        """A group of the ledger: how many charges shared it, how long the store took to decide
+        it, and the record to be durable."""
         self._group.observe(size)
+        self._commit.observe(store_seconds)
         self._sync.observe(sync_seconds)
 
     def store_error(self) -> None:
@@ -178,8 +181,7 @@ class Metrics:
 
     def reloaded(self, ok: bool) -> None:
         self._reloads.labels("ok" if ok else "failed").inc()
-        if ok:
-            self._loaded_at.set(time.time())
+        self.promises.loaded(ok=ok)
 
     def flush(self) -> None:
         """Hand the tallies over. Call it once a second, and at the end of a worker."""
@@ -244,6 +246,9 @@ class Metrics:
 
     def _make_record_metrics(self) -> None:
         self._group = self._histogram("ledger_group_size", "Charges in one commit.", GROUPS)
+        self._commit = self._histogram(
+            "store_commit_seconds", "One group's charges, decided by the store.", SYNCS
+        )
         self._sync = self._histogram("record_sync_seconds", "One fdatasync.", SYNCS)
         self._store_errors = self._counter("store_errors", "Failed calls of the store.")
         self._store_latency = _Latency(
@@ -272,9 +277,6 @@ class Metrics:
 
     def _make_process_metrics(self) -> None:
         self._reloads = self._counter("config_reloads", "Reloads by outcome.", "outcome")
-        self._loaded_at = self._gauge(
-            "config_loaded_at_seconds", "When the configuration was last loaded.", mode="livemin"
-        )
         self._info = self._gauge("build_info", "Always 1.", "version", mode="livemax")
         self._development = self._gauge(
             "development", "1: throw-away keys, not for real data.", mode="livemax"
@@ -303,5 +305,5 @@ def forget_worker(pid: int) -> None:
         mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]
 
 
-def _listed(name: str, known: frozenset[str]) -> str:
+def _listed(name: str, known: Container[str]) -> str:
     return name if name in known else OTHER
