@@ -21,6 +21,7 @@ from msgspec.structs import replace
 from vault.access.grants import Access
 from vault.access.honeytokens import Honeytokens
 from vault.access.identity import Identities, Principal
+from vault.access.limits import ceilings
 from vault.audit.entry import Disclosure
 from vault.audit.names import this_host
 from vault.config import Server, Settings
@@ -238,6 +239,7 @@ class Vault:
         self.alarms.renew(settings.honeytokens.webhook)
         self.ledger.renew(rules.keyset.generation, rules.charge_of)
         _tell_names_of(settings, self.metrics)
+        _tell_promises_of(rules, self.metrics)
         return Vault(
             rules, self.ledger, self.store, self.tokens, self.alarms, self.metrics, self.pool
         )
@@ -296,6 +298,12 @@ def _warn_of_no_honeytokens(settings: Settings) -> None:
         log.warning("no-honeytokens", path=file)
 
 
+def _tell_promises_of(rules: Rules, metrics: Metrics) -> None:
+    limits = {name: ceilings(client.limits) for name, client in rules.settings.clients.items()}
+    created = datetime.fromisoformat(rules.keyset.primary.created)
+    metrics.promises.know(limits, created.timestamp())
+
+
 def record_host(settings: Settings) -> str:
     """What this machine's chains are named by; nothing where no other machine has any."""
     if not is_redis(settings.store.url):
@@ -325,6 +333,7 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
     know(names_of(settings))
     _warn_of_no_honeytokens(settings)
     rules = Rules(settings)
+    _tell_promises_of(rules, metrics)
     async with AsyncExitStack() as stack:
         base = settings.keys.keyset.parent
         hear_store = StoreListener(metrics)
