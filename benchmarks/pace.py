@@ -13,4 +13,4 @@ class Pace:
     seconds: int
 
 
-WHOLE, QUICK = Pace(7, 4), Pace(3, 1)
+WHOLE, QUICK = Pace(7, 4), Pace(1, 1)

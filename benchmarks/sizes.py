@@ -86,7 +86,7 @@ def _http(pace: Pace) -> Iterator[Result | Curve]:
             http.wrk(ours, work, 1, folder)
             runs = [
                 http.wrk(ours, work, pace.seconds, folder).rate * size
-                for _ in range(max(3, pace.rounds // 2))
+                for _ in range(max(1, pace.rounds // 2))
             ]
             found = result(f"JSON batches of {size:,} over HTTP", "values/s", runs, _COMMAND)
             points.append((float(size), found.value))

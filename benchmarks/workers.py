@@ -80,6 +80,7 @@ def _serving(config: Path, count: int) -> Iterator[http.Target]:
 
 
 def _children(pid: int) -> list[int]:
-    """The workers of a parent: its children that do something."""
-    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=True)
+    """The workers of a parent, which has a child that only looks after their semaphores too."""
+    command = ["pgrep", "-f", "-P", str(pid), "spawn_main"]
+    found = subprocess.run(command, capture_output=True, text=True, check=True)
     return [int(child) for child in found.stdout.split()]
