@@ -22,9 +22,9 @@ class Filling:
 
     async def look(self, store: TokenStore, space: str, most: int) -> None:
         """After tokens were made, of which a partition may hold `most`. Nothing where the
-        store cannot say now."""
+        store cannot say now, or where there is room for none."""
         now = monotonic()
-        if now < self._due.get(space, now):
+        if not most or now < self._due.get(space, now):
             return
         self._due[space] = now + SECONDS
         with suppress(Refusal):
