@@ -2,13 +2,14 @@
 and none once they are on their way out.
 
 What it asks, how often and how long it waits is read from the manifest. That a pod is being
-deleted it hears a moment later, as nodes of a cluster do.
+deleted it hears a moment later, as nodes of a cluster do. It tries nothing twice: a pod that was
+gone before that moment would cost calls.
 """
 
 import socket
 import subprocess
-import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -44,7 +45,8 @@ class Balancer:
                 [need_program("haproxy"), "-db", "-f", str(file)], stdout=log, stderr=log
             )
         deadline = time.monotonic() + 20
-        while not all(self.is_up(pod) for pod in self.pods):
+        control = self.folder / "control"
+        while not (control.exists() and all(self.is_up(pod) for pod in self.pods)):
             assert self.process.poll() is None, (self.folder / "haproxy.log").read_text()
             assert time.monotonic() < deadline, "HAProxy finds no pod ready"
             time.sleep(0.05)
@@ -57,14 +59,15 @@ class Balancer:
 
     def delete(self, pod: Pod) -> None:
         """The pod is told to end, and a moment later no new call goes there."""
-        leaving = threading.Timer(HEARSAY, self._drain, [pod])
-        leaving.start()
-        code = pod.stop()
-        leaving.join()
+        with ThreadPoolExecutor(1) as hearsay:
+            heard = hearsay.submit(self._drain, pod)
+            code = pod.stop()
+        heard.result()
         assert code == 0, f"{pod.name} ended with {code}:\n{pod.tail()}"
 
     def _drain(self, pod: Pod) -> None:
-        self._ask(f"set server jeton/{pod.name} state drain")
+        time.sleep(HEARSAY)
+        assert self._ask(f"set server jeton/{pod.name} state drain") == ""
 
     def come(self, pod: Pod) -> None:
         """There is a pod of this name again, as far as its readiness probe says."""
@@ -85,10 +88,7 @@ class Balancer:
 
     def _ask(self, command: str) -> str:
         with socket.socket(socket.AF_UNIX) as control:
-            try:
-                control.connect(str(self.folder / "control"))
-            except OSError:
-                return ""
+            control.connect(str(self.folder / "control"))
             control.sendall(f"{command}\n".encode())
             return b"".join(iter(lambda: control.recv(65_536), b"")).decode().strip()
 
@@ -107,14 +107,17 @@ class Balancer:
 global
     stats socket {self.folder}/control level admin
     maxconn 4000
+    log stdout format raw local0
 defaults
     mode {self.mode}
+    log global
+    option {self.mode}log
+    option dontlog-normal
     timeout connect 2s
     timeout client 60s
     timeout server 60s
     timeout check {probe["timeoutSeconds"]}s
-    retries 2
-    option redispatch
+    retries 0
 listen jeton
     bind 127.0.0.1:{self.port}
     balance roundrobin
