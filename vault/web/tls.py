@@ -12,7 +12,6 @@ from typing import Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from cryptography.x509 import load_pem_x509_certificates
 
 from vault.config import Server
 from vault.errors import SetUpError
@@ -45,6 +44,9 @@ class Certificate:
         """The one that the settings name. Raises SetUpError where it cannot be served with."""
         if settings.tls_certificate is None or settings.tls_key is None:
             return None
+        # A fortieth of the memory of a service that needs none of it.
+        from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415
+
         chain = _read(settings.tls_certificate, "certificate")
         key = _read(settings.tls_key, "key")
         authorities = None if client_ca is None else _read(client_ca, "client_ca")
