@@ -1,16 +1,22 @@
-"""What a pod's probes say while Redis is there, away, and back: only readiness asks for it."""
+"""What a pod's probes say while Redis is there, away, and back: only readiness asks for it. And
+that Prometheus finds its metrics where the monitor says."""
 
+import socket
+import ssl
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support.components import need_program
-from tests.support.kubernetes import need_tool
+from tests.support.kubernetes import need_tool, port_of
+from tests.support.kubernetes import one as one_of
 from tests.support.kubernetes_redis import redis_pods
-from tests.support.pods import running
+from tests.support.pods import Pod, running
 from tests.support.redis import until
-from tests.support.rollout import Deployment
+from tests.support.rollout import NAME, Deployment
+
+REQUEST = f"GET /metrics HTTP/1.1\r\nHost: {NAME}\r\nConnection: close\r\n\r\n".encode()
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
@@ -23,6 +29,7 @@ def test_readiness_follows_redis_and_liveness_does_not(tmp_path: Path) -> None:
     pod = deployment.pod("jeton", 0, (sys.executable, "-m", "vault"))
     with redis_pods(deployment.cluster) as (servers, sentinels), running([pod]):
         pod.await_ready()
+        assert b"jeton_in_flight" in scraped(deployment, pod)
         assert pod.probe("livenessProbe")
         for one in (*servers, *sentinels):
             one.kill()
@@ -34,3 +41,16 @@ def test_readiness_follows_redis_and_liveness_does_not(tmp_path: Path) -> None:
         until(lambda: pod.probe("readinessProbe"), "it is ready again", 60)
         assert pod.process is not None
         assert pod.process.poll() is None
+
+
+def scraped(deployment: Deployment, pod: Pod) -> bytes:
+    """As the ServiceMonitor asks, but by the pod's address."""
+    [endpoint] = one_of(deployment.cluster.objects, "ServiceMonitor", "jeton")["spec"]["endpoints"]
+    trusted, tls = endpoint["tlsConfig"]["ca"]["secret"], ssl.create_default_context()
+    tls.load_verify_locations(deployment.cluster.secret(trusted["name"]) / trusted["key"])
+    assert endpoint["tlsConfig"]["serverName"] == NAME
+    port = port_of(pod.container, endpoint["port"])
+    raw = socket.create_connection((pod.address, port), timeout=10)
+    with tls.wrap_socket(raw, server_hostname=NAME) as connection:
+        connection.sendall(REQUEST)
+        return b"".join(iter(lambda: connection.recv(65_536), b""))

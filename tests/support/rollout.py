@@ -49,7 +49,10 @@ class Deployment:
         config.write_bytes((K8S / "overlays/prod/jeton.toml").read_bytes())
         secrets = {
             **keys(service.folder),
-            "jeton-tls": redis.files(authority.issue("first", hosts=[NAME])),
+            "jeton-tls": {
+                **redis.files(authority.issue("first", hosts=[NAME])),
+                "ca.crt": authority.path.read_bytes(),
+            },
             "jeton-redis": redis.passwords(),
             "jeton-redis-tls": redis.certificate(authority),
         }
