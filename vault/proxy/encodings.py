@@ -1,10 +1,11 @@
 """Content codings (RFC 9110, section 8.4.1): unfolded in bounded pieces, and folded again.
 
-gzip and deflate come with Python, br and zstd with ``jeton[proxy]``.
+gzip and deflate come with Python, br and zstd with ``jeton[proxy]``. One coding a body: a list of
+them (``gzip, br``) multiplies what a bomb may unfold to, and nobody sends it.
 """
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from importlib.util import find_spec
 from typing import Any, Final, Protocol
@@ -15,6 +16,8 @@ PIECE: Final = 1 << 16
 """Bytes that one step may unfold to."""
 FREE: Final = 1 << 20
 """Bytes that any body may unfold to, whatever its own size."""
+_ZSTD_WINDOW: Final = 23
+"""RFC 9659: 8 MiB of memory at most. Left alone the library takes 128."""
 
 
 class BadEncoding(JetonError):
@@ -81,10 +84,22 @@ def _gzip() -> _Steps:
         while data:
             if inflate.eof:  # RFC 1952: members may follow one another
                 inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
-            yield inflate.decompress(data, PIECE)
-            data = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+            data = yield from _inflated(inflate, data)
 
     return steps, lambda: inflate.eof
+
+
+def _inflated(inflate: "zlib._Decompress", data: bytes) -> Generator[bytes, None, bytes]:
+    """What `data` unfolds to; gives back what follows the end."""
+    piece = None
+    while data or piece is None or len(piece) == PIECE:
+        # After a full piece more may come of what is taken already.
+        piece = inflate.decompress(data, PIECE)
+        yield piece
+        if inflate.eof:
+            return inflate.unused_data
+        data = inflate.unconsumed_tail
+    return b""
 
 
 def _deflate() -> _Steps:
@@ -95,11 +110,8 @@ def _deflate() -> _Steps:
         if inflate is None and data:  # many leave out the zlib header that the RFC asks for
             wrapped = data[0] & 0x0F == 8
             inflate = zlib.decompressobj(zlib.MAX_WBITS if wrapped else -zlib.MAX_WBITS)
-        while data and inflate is not None:
-            if inflate.eof:
-                raise BadEncoding("something follows the end of the coding")
-            yield inflate.decompress(data, PIECE)
-            data = inflate.unused_data if inflate.eof else inflate.unconsumed_tail
+        if data and inflate is not None and (inflate.eof or (yield from _inflated(inflate, data))):
+            raise BadEncoding("something follows the end of the coding")
 
     return steps, lambda: inflate is not None and inflate.eof
 
@@ -110,22 +122,28 @@ def _brotli() -> _Steps:
     inflate = brotli.Decompressor()
 
     def steps(data: bytes) -> Iterator[bytes]:
-        yield inflate.process(data, output_buffer_limit=PIECE)
-        while not inflate.can_accept_more_data():
-            yield inflate.process(b"", output_buffer_limit=PIECE)
+        piece = inflate.process(data, output_buffer_limit=PIECE)
+        yield piece
+        while piece or not inflate.can_accept_more_data():
+            # It takes all of `data` at once, and gives what comes of it bit by bit.
+            piece = (
+                b"" if inflate.is_finished() else inflate.process(b"", output_buffer_limit=PIECE)
+            )
+            yield piece
 
     return steps, inflate.is_finished
 
 
 def _zstandard() -> _Steps:
     zstd = _zstd()
-    inflate = zstd.ZstdDecompressor()
+    small = {zstd.DecompressionParameter.window_log_max: _ZSTD_WINDOW}
+    inflate = zstd.ZstdDecompressor(options=small)
 
     def steps(data: bytes) -> Iterator[bytes]:
         nonlocal inflate
         while data or not (inflate.needs_input or inflate.eof):
             if inflate.eof:  # RFC 8878: frames may follow one another
-                inflate = zstd.ZstdDecompressor()
+                inflate = zstd.ZstdDecompressor(options=small)
             yield inflate.decompress(data, PIECE)
             data = inflate.unused_data if inflate.eof else b""
 
@@ -169,8 +187,8 @@ if find_spec("compression.zstd" if find_spec("compression") else "backports.zstd
     _DECODERS["zstd"] = _zstandard
     _ENCODERS["zstd"] = lambda: _zstd().ZstdCompressor()
 
-ACCEPTED: Final[Mapping[str, object]] = _DECODERS
-"""By name, what can be unfolded here."""
+# RFC 9110, 8.4.1.3: an older name.
+_DECODERS["x-gzip"], _ENCODERS["x-gzip"] = _DECODERS["gzip"], _ENCODERS["gzip"]
 
 
 def encoder(name: str) -> Encoder:
