@@ -1,6 +1,8 @@
 """What honest callers notice of a thousand slow connections.
 
-    python -m tests.abuse.slow [--connections 1000] [--rounds 7] [--calls 2000]
+    python -m tests.abuse.slow [--connections 1000] [--rounds 7] [--calls 2000] [--proxy]
+
+With --proxy both are callers of the edge proxy, which rewrites what they send.
 
 Honest calls are timed with and without the slow connections, by turns in one run, since absolute
 figures of a shared machine mean little. Prints the medians, and exits 1 where the 99th percentile
@@ -17,7 +19,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import uvloop
@@ -26,7 +28,19 @@ from tests.abuse.client import parsed
 from tests.abuse.flood import VALUE, prepared
 from tests.abuse.requests import request
 from tests.support.processes import open_files
+from tests.support.proxied import Edge
 from tests.support.service import Service
+from tests.support.upstream import Reply, upstream
+
+Victim = Service | Edge
+ROUTE = """
+[proxy.routes.main]
+listener = "main"
+upstream = "main"
+client = "edge"
+others = "pass"
+request = [{ select = "json:$.value", operation = "tokenise", transformation = "fr-nir" }]
+"""
 
 AT_ONCE = 4
 PAUSE = 1.0
@@ -37,7 +51,7 @@ MOST = 2.0
 
 
 @contextmanager
-def slow_connections(service: Service, count: int) -> Iterator[Counter[str]]:
+def slow_connections(service: Victim, count: int) -> Iterator[Counter[str]]:
     """How they ended is there at the end."""
     assert service.process is not None
     ended: Counter[str] = Counter()
@@ -46,7 +60,7 @@ def slow_connections(service: Service, count: int) -> Iterator[Counter[str]]:
     command += [str(service.port), str(count), str(PAUSE)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdin is not None
-        process.stdin.write(service.credentials["enemy"].encode() + b"\n")
+        process.stdin.write(service.credentials.get("enemy", "nobody").encode() + b"\n")
         process.stdin.flush()
         until = time.monotonic() + 60
         while open_files(service.process.pid) < before + count * 0.95:
@@ -83,9 +97,9 @@ async def timed(port: int, call: bytes, calls: int) -> list[float]:
     return seconds
 
 
-def figures(service: Service, connections: int, rounds: int, calls: int) -> list[float]:
+def figures(service: Victim, connections: int, rounds: int, calls: int) -> list[float]:
     """The ratio of the 99th percentiles, round by round; prints what it is made of."""
-    credential = service.credentials["honest"].encode()
+    credential = service.credentials.get("honest", "nobody").encode()
     call = request(credential, json.dumps({"value": VALUE}).encode())
     alone: list[float] = []
     beside: list[float] = []
@@ -115,13 +129,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--connections", type=int, default=1_000)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--calls", type=int, default=4_000)
+    parser.add_argument("--proxy", action="store_true")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as folder:
-        service = prepared(Path(folder), patience={}).start()
-        try:
-            ratios = figures(service, options.connections, options.rounds, options.calls)
-        finally:
-            service.stop()
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+        victim: Victim
+        if options.proxy:
+            behind = stack.enter_context(upstream())
+            behind.answers = lambda seen: Reply(200, {}, b"{}")
+            victim = stack.enter_context(Edge.create(Path(folder), behind.port, ROUTE).running())
+        else:
+            victim = prepared(Path(folder), patience={}).start()
+            stack.callback(victim.stop)
+        ratios = figures(victim, options.connections, options.rounds, options.calls)
     if (ratio := statistics.median(ratios)) > MOST:
         print(f"BROKEN: the 99th percentile is {ratio:.2f} times what it was")
         return 1

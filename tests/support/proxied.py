@@ -72,6 +72,10 @@ class Edge:
         return cls(service, port, pages)
 
     @property
+    def credentials(self) -> dict[str, str]:
+        return self.service.credentials
+
+    @property
     def log(self) -> str:
         return self.service.log.read_text("utf-8", "replace")
 
