@@ -18,6 +18,7 @@ from vault.audit.group import Tail
 from vault.audit.reading import Selection, entries, write_csv, write_jsonl
 from vault.audit.verify import verify as verify_record
 from vault.cli import stored
+from vault.cli.audit_ship import ship
 from vault.cli.failure import Wrong
 from vault.cli.folders import of_each, of_one
 from vault.cli.group import Group, examples
@@ -49,6 +50,9 @@ def audit() -> None:
     The record says who was shown how much about whom, and why; never what. Each writer's chain
     of entries is sealed by hashes, and signed checkpoints say how far all chains had come.
     """
+
+
+audit.add_command(ship)
 
 
 @audit.command(

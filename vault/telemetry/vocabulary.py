@@ -65,7 +65,7 @@ REASONS: Final = frozenset(
     """.split()
 ) | frozenset(os.strerror(number) for number in errno.errorcode)
 DUTIES: Final = frozenset(
-    "free_space aggregates locks leases mark state retention tick alarm".split()
+    "free_space aggregates locks leases mark state store retention tick alarm".split()
 )
 """What the ledger does beside answering."""
 ERRORS: Final = frozenset(

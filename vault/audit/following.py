@@ -1,0 +1,98 @@
+"""Follows the record as it is written: each sealed entry once, from a place in each chain on."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from vault.audit.entry import Entry, decode
+from vault.audit.group import SEAL_START, read_seal
+from vault.audit.segment import chains, first_sequence, segments
+
+Located = tuple[str, Entry]
+"""The writer, and its entry."""
+
+
+class Follower:
+    """All chains of a folder, also those that begin later. Nothing is verified here."""
+
+    def __init__(self, folder: Path, after: dict[str, int]) -> None:
+        """`after`: the last sequence of each writer that is not wanted any more."""
+        self._folder = folder
+        self._after = after
+        self._chains: dict[str, _Chain] = {}
+
+    def read(self, most: int) -> list[Located]:
+        """What came since, at most about `most` entries; a group is never divided. Raises OSError,
+        msgspec.DecodeError where a sealed line is no entry."""
+        found: list[Located] = []
+        for path in chains(self._folder):
+            chain = self._chains.get(path.name)
+            if chain is None:
+                chain = self._chains[path.name] = _Chain(path, self._after.get(path.name, 0))
+            for group in chain.groups():
+                found += ((path.name, entry) for entry in group)
+                if len(found) >= most:
+                    return found
+        return found
+
+    def close(self) -> None:
+        for chain in self._chains.values():
+            chain.close()
+
+
+class _Chain:
+    def __init__(self, path: Path, after: int) -> None:
+        self._path = path
+        self._after = after
+        self._file: BinaryIO | None = None
+        self._segment: Path | None = None
+
+    def groups(self) -> Iterator[list[Entry]]:
+        """Of each that is sealed by now; the next time it goes on behind them."""
+        following = self._following()
+        while self._file is not None or (following is not None and self._open(following)):
+            following = self._following()  # a segment that has another behind it is whole
+            yield from self._rest()
+            if following is None:
+                return
+            self.close()
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _rest(self) -> Iterator[list[Entry]]:
+        assert self._file is not None
+        lines: list[bytes] = []
+        begins = self._file.tell()
+        while (line := self._file.readline()).endswith(b"\n"):
+            if not line.startswith(SEAL_START):
+                lines.append(line)
+                continue
+            seal = read_seal(line)
+            begins = self._file.tell()
+            if seal is not None and seal.last > self._after:
+                entries = [entry for entry in map(decode, lines) if entry.seq > self._after]
+                self._after = seal.last
+                yield entries
+            lines = []
+        self._file.seek(begins)
+
+    def _following(self) -> Path | None:
+        """The segment behind the one that was opened last; at first, the one that `after` lies
+        in."""
+        paths = segments(self._path)
+        if self._segment is not None:
+            return next((path for path in paths if path > self._segment), None)
+        fitting = [path for path in paths if first_sequence(path) <= self._after + 1]
+        return next(iter(fitting[-1:] or paths[:1]), None)
+
+    def _open(self, segment: Path) -> bool:
+        """False where its header is not whole yet."""
+        file = segment.open("rb")
+        if not file.readline().endswith(b"\n"):
+            file.close()
+            return False
+        self._segment, self._file = segment, file
+        return True

@@ -1,0 +1,127 @@
+"""The record on its way to a SIEM: at least once, in order, over restarts and crashes.
+
+A batch is sent, the receiver confirms it, and only then the cursor moves on, durably. Whatever
+was not confirmed is sent again; `metadata.uid` of an event tells that it is the same.
+"""
+
+import http.client
+import json
+import os
+import socket
+import ssl
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, Protocol
+from urllib.parse import SplitResult
+
+from vault.audit.following import Located
+from vault.audit.ocsf import CRITICAL, HIGH, LOW, event
+from vault.audit.segment import sync_folder
+
+TIMEOUT_SECONDS: Final = 30.0
+SYSLOG_PORT: Final = 6514
+BATCH: Final = 500
+LOG_AUDIT: Final = 13
+"""The facility, RFC 5424 section 6.2.1."""
+SEVERITIES: Final[Mapping[int, int]] = {LOW: 4, HIGH: 2, CRITICAL: 1}
+"""Warning, critical and alert; all else is informational, 6."""
+
+
+class Unconfirmed(Exception):
+    """The receiver did not say that it has the batch."""
+
+
+class Cursor:
+    """How far each chain was confirmed: a small file, replaced whole."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError, ValueError where the file is no cursor."""
+        self._path = path
+        self.after: dict[str, int] = {}
+        if path.exists():
+            read = json.loads(path.read_bytes())
+            if not isinstance(read, dict) or not all(type(one) is int for one in read.values()):
+                raise ValueError("this file is no cursor")
+            self.after = read
+
+    def move(self, batch: Sequence[Located]) -> None:
+        """Behind a batch; durable once this returns. Raises OSError."""
+        moved = self.after | {writer: entry.seq for writer, entry in batch}
+        fresh = self._path.with_name(f".{self._path.name}.fresh")
+        with fresh.open("w", encoding="utf-8") as file:
+            json.dump(moved, file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.rename(self._path)
+        sync_folder(self._path.parent)
+        self.after = moved
+
+
+class Receiver(Protocol):
+    def send(self, batch: Sequence[Located]) -> None:
+        """Return once the batch is confirmed. Raises OSError, Unconfirmed."""
+
+
+class Http:
+    """Batches are POSTed, an event a line (application/x-ndjson); 2xx confirms one."""
+
+    def __init__(self, url: SplitResult, tls: ssl.SSLContext | None, token: str | None) -> None:
+        """`token` goes into an Authorization header, as Bearer."""
+        self._url, self._tls = url, tls
+        self._headers = {"Content-Type": "application/x-ndjson"}
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
+
+    def send(self, batch: Sequence[Located]) -> None:
+        body = b"\n".join(_line(event(*located)) for located in batch) + b"\n"
+        path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
+        connection = self._connection()
+        try:
+            connection.request("POST", path, body, self._headers)
+            status = connection.getresponse().status
+        except http.client.HTTPException as error:
+            raise Unconfirmed("its answer is no HTTP") from error
+        finally:
+            connection.close()
+        if not 200 <= status < 300:
+            raise Unconfirmed(f"it answered {status}")
+
+    def _connection(self) -> http.client.HTTPConnection:
+        host, port = self._url.hostname or "", self._url.port
+        if self._tls is None:
+            return http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
+        return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=self._tls)
+
+
+class Syslog:
+    """RFC 5424 over TLS (RFC 5425): a connection a batch.
+
+    Syslog has no answers. What can be known is that the receiver has read everything: it then
+    answers the end of the TLS connection (close_notify) with its own, as section 4.4 wants.
+    """
+
+    def __init__(self, url: SplitResult, tls: ssl.SSLContext) -> None:
+        self._host, self._port, self._tls = url.hostname or "", url.port or SYSLOG_PORT, tls
+        self._name = socket.gethostname() or "-"
+
+    def send(self, batch: Sequence[Located]) -> None:
+        raw = socket.create_connection((self._host, self._port), TIMEOUT_SECONDS)
+        with self._tls.wrap_socket(raw, server_hostname=self._host) as connection:
+            connection.sendall(b"".join(self._message(event(*located)) for located in batch))
+            try:
+                connection.unwrap()
+            except ssl.SSLError as error:
+                raise Unconfirmed("it hung up before it had read everything") from error
+
+    def _message(self, told: dict[str, Any]) -> bytes:
+        """Counted in octets, RFC 5425 section 4.3.1."""
+        priority = LOG_AUDIT * 8 + SEVERITIES.get(told["severity_id"], 6)
+        at = told["metadata"]["original_time"]
+        head = f"<{priority}>1 {at} {self._name} jeton {os.getpid()} ocsf - "
+        message = head.encode() + _line(told)
+        return b"%d %s" % (len(message), message)
+
+
+def _line(told: dict[str, Any]) -> bytes:
+    """In ASCII, so that syslog needs no mark before it."""
+    return json.dumps(told, separators=(",", ":")).encode()

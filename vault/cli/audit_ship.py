@@ -1,0 +1,134 @@
+"""`jeton audit ship`: the record to a SIEM."""
+
+import os
+import ssl
+import time
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+import click
+import msgspec
+
+from vault.audit.following import Follower, Located
+from vault.audit.locking import FileLock
+from vault.audit.shipping import BATCH, Cursor, Http, Receiver, Syslog, Unconfirmed
+from vault.cli.failure import Wrong
+from vault.cli.group import examples
+from vault.cli.options import config_option
+from vault.cli.screen import note
+from vault.config import load
+from vault.errors import SetUpError
+
+TOKEN = "JETON_SIEM_TOKEN"  # noqa: S105 - the name of a variable
+LOOK_SECONDS, LONGEST_WAIT = 1.0, 60.0
+LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+@click.command(
+    epilog=examples(
+        "jeton audit ship --to syslog+tls://siem.example:6514 --cursor /var/lib/jeton/siem",
+        "JETON_SIEM_TOKEN=... jeton audit ship --to https://siem.example/ --cursor siem --once",
+    )
+)
+@config_option
+@click.option("--to", "address", required=True, metavar="URL", help="syslog+tls:// or https://")
+@click.option(
+    "--cursor",
+    "cursor_file",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="How far it came: on a disk that outlives a restart.",
+)
+@click.option(
+    "--ca",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="Who signs the receiver's certificate; else the system's authorities.",
+)
+@click.option(
+    "--certificate",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    metavar="FILE",
+    help="A certificate and its key, both in this file, to show to the receiver.",
+)
+@click.option("--once", is_flag=True, help="End when all that is there was confirmed.")
+def ship(
+    config: Path,
+    address: str,
+    cursor_file: Path,
+    ca: Path | None,
+    certificate: Path | None,
+    once: bool,
+) -> None:
+    """Send the record to a SIEM, as OCSF events.
+
+    Each entry at least once, in the order of its chain; what the receiver did not confirm is sent
+    again, after restarts and crashes too. With JETON_SIEM_TOKEN set, HTTP has it as a Bearer
+    credential.
+    """
+    folder = load(config, os.environ).audit.folder
+    if not folder.is_dir():
+        raise SetUpError(f"there is no record at {folder}")
+    receiver = _receiver(urlsplit(address), ca, certificate)
+    try:
+        lock = FileLock.take(cursor_file.with_name(f"{cursor_file.name}.lock"))
+        if lock is None:
+            raise SetUpError("another `jeton audit ship` moves this cursor")
+        cursor = Cursor(cursor_file)
+    except (OSError, ValueError) as error:
+        raise SetUpError(f"{cursor_file} cannot be used as a cursor") from error
+    try:
+        _ship(Follower(folder, dict(cursor.after)), cursor, receiver, once=once)
+    except msgspec.DecodeError:
+        words = "a sealed line is no entry: `jeton audit verify` says which"
+        raise SetUpError(words) from None
+    except OSError as error:
+        raise SetUpError(f"the record or the cursor: {error.strerror}") from error
+    finally:
+        lock.release()
+
+
+def _ship(follower: Follower, cursor: Cursor, receiver: Receiver, *, once: bool) -> None:
+    while True:
+        batch = follower.read(BATCH)
+        if not batch and once:
+            return
+        if not batch:
+            time.sleep(LOOK_SECONDS)
+            continue
+        wait = LOOK_SECONDS
+        while (trouble := _try(receiver, batch)) is not None:
+            note(f"Not confirmed, and tried again in {wait:.0f} s: {trouble}.")
+            time.sleep(wait)
+            wait = min(wait * 2, LONGEST_WAIT)
+        cursor.move(batch)
+
+
+def _try(receiver: Receiver, batch: list[Located]) -> str | None:
+    """Why the batch was not confirmed; None where it was."""
+    try:
+        receiver.send(batch)
+    except Unconfirmed as error:
+        return str(error)
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return None
+
+
+def _receiver(url: SplitResult, ca: Path | None, certificate: Path | None) -> Receiver:
+    if url.hostname is None or (url.scheme == "http" and url.hostname not in LOCAL):
+        raise Wrong("an address such as https://siem.example/events", param_hint="--to")
+    if url.scheme == "http":
+        return Http(url, None, os.environ.get(TOKEN))
+    try:
+        tls = ssl.create_default_context(cafile=ca)
+        if certificate is not None:
+            tls.load_cert_chain(certificate)
+    except OSError as error:  # SSLError is one
+        raise SetUpError("the certificates cannot be read") from error
+    if url.scheme == "https":
+        return Http(url, tls, os.environ.get(TOKEN))
+    if url.scheme == "syslog+tls":
+        return Syslog(url, tls)
+    raise Wrong("syslog+tls:// and https:// are what there is", param_hint="--to")
