@@ -13,6 +13,7 @@ import shutil
 import ssl
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 from pathlib import Path
 
@@ -24,7 +25,7 @@ from benchmarks import curves
 from benchmarks.curves import Curve
 from benchmarks.pace import QUICK, WHOLE
 from benchmarks.peers.about import about
-from benchmarks.report import number, page
+from benchmarks.report import number, page, share
 from benchmarks.results import Result, moved, read, write
 from benchmarks.suite import BENCHMARKS
 
@@ -54,6 +55,7 @@ def machine() -> dict[str, object]:
         "system": platform.platform(),
         "processor": _of("/proc/cpuinfo", "model name"),
         "processors": os.cpu_count(),
+        "governor": _governor(),
         "memory": _of("/proc/meminfo", "MemTotal"),
         "python": platform.python_version(),
         "openssl": ssl.OPENSSL_VERSION,
@@ -61,6 +63,14 @@ def machine() -> dict[str, object]:
         "versions": {name: version(name) for name in PACKAGES},
         "compared with": about(),
     }
+
+
+def _governor() -> str:
+    """How the kernel sets the clock: the machine's own affair where it is a virtual one."""
+    try:
+        return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip()
+    except OSError:
+        return "not told"
 
 
 def _of(file: str, key: str) -> str:
@@ -82,7 +92,7 @@ def _version(program: str, *options: str) -> str:
 def table(results: list[Result]) -> Table:
     shown = Table("what", "unit", "value", "baseline", "ratio", "spread", "target", "reached")
     for one in results:
-        ratio = "" if one.ratio is None else f"{one.ratio:.2f}"
+        ratio = "" if one.ratio is None else share(one.ratio)
         reached = {None: "", True: "yes", False: "no"}[one.reached]
         figures = number(one.value), number(one.baseline), ratio, f"{one.spread:.0%}"
         shown.add_row(one.name, one.unit, *figures, one.target or "", reached)
@@ -95,10 +105,12 @@ def run(names: list[str], quick: bool, folder: Path) -> int:
     results: list[Result] = []
     plots: list[Curve] = []
     failed: dict[str, str] = {}
+    seconds: dict[str, float] = {}
     with Progress() as progress:
         task = progress.add_task("", total=len(names))
         for name in names:
             progress.update(task, description=name)
+            began = time.monotonic()
             try:
                 for one in BENCHMARKS[name](QUICK if quick else WHOLE):
                     if isinstance(one, Curve):
@@ -108,10 +120,12 @@ def run(names: list[str], quick: bool, folder: Path) -> int:
                         progress.update(task, description=one.name)
             except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, it is told
                 failed[name] = f"{type(error).__name__}: {error}"
+            seconds[name] = time.monotonic() - began
             progress.advance(task)
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / "latest.json", results)
-    told = {"run": "quick: not to be quoted" if quick else "whole"} | machine()
+    took = {name: f"{taken:.0f}" for name, taken in seconds.items()}
+    told = {"run": "quick: not to be quoted" if quick else "whole", "seconds": took} | machine()
     (folder / "machine.json").write_text(json.dumps(told, indent=2) + "\n")
     curves.write(folder, plots)
     (folder / "report.html").write_text(page(results, plots, failed, told))

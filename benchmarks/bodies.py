@@ -1,6 +1,6 @@
 """How many MB a second each kind of body is rewritten at, without the engine, on one core.
 
-    python -m benchmarks.bodies [NAME ...]
+    python -m benchmarks run bodies
 
 Bodies are some MB of synthetic records of which about 5 % of the members are replaced (columns:
 two of twenty), fed in chunks of 64 KiB; the engine is a list that answers at once, so that the
@@ -8,8 +8,6 @@ figure is the parser's and the common pass's. CPU time, medians of interleaved r
 """
 
 import asyncio
-import statistics
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
@@ -25,7 +23,6 @@ from vault.proxy.bodies.xml import XmlParser
 
 CHUNK = 1 << 16
 SIZE = 4 << 20
-ROUNDS = 5
 NIR = "184127511603292"
 INS = "urn:oid:1.2.250.1.213.1.4.8"
 
@@ -88,6 +85,14 @@ def cases() -> dict[str, Case]:
     }
 
 
+TARGETS = {
+    "json": "value >= 50",
+    "xml": "value >= 50",
+    "csv": "value >= 200",
+    "fixed-width": "value >= 200",
+}
+
+
 async def seconds(body: bytes, parser: Parser) -> float:
     rewriter = Rewriter(parser, same)
     start = time.process_time()
@@ -98,7 +103,6 @@ async def seconds(body: bytes, parser: Parser) -> float:
 
 
 def bodies(pace: Pace) -> Iterator[Result]:
-    """As the suite lists it; needs no more than this process."""
     rates: dict[str, list[float]] = {name: [] for name in cases()}
     for _ in range(max(1, pace.rounds // 2)):
         for name, (body, parser) in cases().items():
@@ -106,25 +110,3 @@ def bodies(pace: Pace) -> Iterator[Result]:
     for name, of in rates.items():
         target = TARGETS.get(name)
         yield result(f"body rewriter, {name}", "MB/s", of, COMMAND.format("bodies"), target=target)
-
-
-TARGETS = {
-    "json": "value >= 50",
-    "xml": "value >= 50",
-    "csv": "value >= 200",
-    "fixed-width": "value >= 200",
-}
-
-
-def main(names: Sequence[str]) -> None:
-    chosen = {name: case for name, case in cases().items() if not names or name in names}
-    taken: dict[str, list[float]] = {name: [] for name in chosen}
-    for _ in range(ROUNDS):
-        for name, (body, parser) in chosen.items():
-            taken[name].append(asyncio.run(seconds(body, parser())))
-    for name, (body, _) in chosen.items():
-        print(f"{name:18} {len(body) / 1e6 / statistics.median(taken[name]):8.1f} MB/s")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

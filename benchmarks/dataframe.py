@@ -1,15 +1,13 @@
 """A DataFrame of NIRs through the service, over HTTP, as a caller of the SDK would do it.
 
-    python -m benchmarks.dataframe [--rows 1000000] [--rounds 5]
+    python -m benchmarks run dataframe
 
-A worker and a client share this machine. Prints medians of rounds that are interleaved in one
-run: values a second, from the column that is given to the column that comes back.
+A worker and a client share this machine. Values a second, from the column that is given to the
+column that comes back.
 """
 
-import argparse
-import statistics
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import pandas as pd
 
@@ -17,26 +15,35 @@ import jeton
 import jeton.pandas
 import jeton.testing
 from benchmarks.http import BOUNDLESS
+from benchmarks.pace import COMMAND, Pace
 from benchmarks.population import nirs
+from benchmarks.results import Result, result
 
 CLIENTS = {"bench": ["tokenise:fr-nir", "detokenise:fr-nir:benchmark"]}
 PEOPLE = 1_000
 """How many different ones the column of categories has, and how many are revealed to look."""
+ROWS = 250_000
+"""Of the column, for each second of a pace."""
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description="a DataFrame of NIRs through the service")
-    options.add_argument("--rows", type=int, default=1_000_000)
-    options.add_argument("--rounds", type=int, default=5)
-    asked = options.parse_args()
+def dataframe(pace: Pace) -> Iterator[Result]:
+    rows = ROWS * pace.seconds
     limits = {key: int(most) for key, _, most in (one.partition("=") for one in BOUNDLESS)}
-    plain = pd.Series(list(nirs(asked.rows)), name="nir")
-    repeated = plain.iloc[[at % PEOPLE for at in range(asked.rows)]].reset_index(drop=True)
+    plain = pd.Series(list(nirs(rows)), name="nir")
+    repeated = plain.iloc[[at % PEOPLE for at in range(rows)]].reset_index(drop=True)
     frame = pd.DataFrame({"nir": plain, "category": repeated.astype("category")})
     with jeton.testing.serve(CLIENTS, limits) as service:
         client = service.client("bench", purpose="benchmark", timeout=120)
-        for way, seconds in measured(ways(client, frame), asked.rounds).items():
-            print(f"{way:<32}{asked.rows / seconds / 1e6:8.2f} M values/s {seconds:8.3f} s")
+        jobs = ways(client, frame)
+        rates: dict[str, list[float]] = {way: [] for way in jobs}
+        for _ in range(pace.rounds):
+            for way, job in jobs.items():
+                start = time.perf_counter()
+                job()
+                rates[way].append(rows / (time.perf_counter() - start))
+    for way, reached in rates.items():
+        name = f"DataFrame of {rows:,} rows, {way}"
+        yield result(name, "values/s", reached, COMMAND.format("dataframe"))
 
 
 def ways(client: jeton.Client, frame: pd.DataFrame) -> Mapping[str, Callable[[], object]]:
@@ -51,18 +58,3 @@ def ways(client: jeton.Client, frame: pd.DataFrame) -> Mapping[str, Callable[[],
             client, "fr-nir", frame["category"]
         ).all(),
     }
-
-
-def measured(jobs: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
-    """Median seconds of each."""
-    taken: dict[str, list[float]] = {name: [] for name in jobs}
-    for _ in range(rounds):
-        for name, job in jobs.items():
-            start = time.perf_counter()
-            job()
-            taken[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times) for name, times in taken.items()}
-
-
-if __name__ == "__main__":
-    main()

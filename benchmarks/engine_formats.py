@@ -1,13 +1,19 @@
-"""Formats without FF1 on one core: read and write. Run: python -m benchmarks.engine_formats
+"""Formats without FF1 on one core: read and write.
+
+    python -m benchmarks run engine_formats
 
 Columns read a batch of values and write as many tokens; the scalar side does one. Rows a pass
 are those of the engine (`vault.engine.fpe.CHUNK`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from benchmarks.cores import on_core
+from benchmarks.http import SERVER_CORE
+from benchmarks.pace import COMMAND, Pace
+from benchmarks.results import Result, result
 from benchmarks.timing import interleaved
 from vault.formats import build
 from vault.formats.base import Format
@@ -43,14 +49,23 @@ def one_by_one(form: Format, sample: str) -> Callable[[], object]:
     return lambda: form.write_token(form.read_value(sample))
 
 
-def main() -> None:
-    columns = {name: by_columns(build(of), sample) for name, (of, sample) in CASES.items()}
-    scalar = {name: one_by_one(build(of), sample) for name, (of, sample) in CASES.items()}
-    print(f"{'read and write':28}{f'rows/s at {ROWS:,}':>18}{'one, us':>10}")
-    batches, ones = interleaved(columns), interleaved(scalar)
+def engine_formats(pace: Pace) -> Iterator[Result]:
+    """Values a second by columns; `baseline` is what one after the other reaches."""
+    jobs = {
+        f"{name}, by columns": by_columns(build(of), sample) for name, (of, sample) in CASES.items()
+    }
+    jobs |= {name: one_by_one(build(of), sample) for name, (of, sample) in CASES.items()}
+    rates: dict[str, list[float]] = {name: [] for name in jobs}
+    with on_core(SERVER_CORE):
+        for _ in range(pace.rounds):
+            for name, seconds in interleaved(jobs, repeats=3).items():
+                rates[name].append((ROWS if name.endswith("columns") else 1) / seconds)
     for name in CASES:
-        print(f"{name:28}{ROWS / batches[name]:18,.0f}{ones[name] * 1e6:10.2f}")
-
-
-if __name__ == "__main__":
-    main()
+        columns, ones = rates[f"{name}, by columns"], rates[name]
+        yield result(
+            f"{name}: read and write by columns, beside one after the other",
+            "values/s",
+            columns,
+            COMMAND.format("engine_formats"),
+            ones,
+        )

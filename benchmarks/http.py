@@ -1,30 +1,28 @@
-"""The service over HTTP beside a bare ASGI callable on the same server, interleaved in one run.
+"""Servers under the load of `wrk`: the service, and a bare ASGI callable to interleave it with.
 
-    python -m benchmarks.http [--rounds 5] [--seconds 4]
-
-The server has one core, `wrk` the other. Prints medians and the ratio to bare, round by round,
-since absolute figures of a shared machine mean little.
+The server has one core, `wrk` the other. `python -m benchmarks run service` measures with it, and
+so do most of the others.
 """
 
-import argparse
+import io
 import json
 import os
 import re
 import socket
-import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 
 from benchmarks.population import nirs
+from vault.cli import main as main_verb
 
 Target = tuple[str, int]
 """Address and process id of a server."""
@@ -181,23 +179,33 @@ def wrk(target: Target, work: Work, seconds: float, folder: Path) -> Run:
     return Run(float(rate.group(1)), int(count.group(1)) / spent)
 
 
+def jeton(*words: str) -> Any:
+    """What a verb prints as JSON; run here, since a process would take a second to begin."""
+    printed = io.StringIO()
+    try:
+        with redirect_stdout(printed):
+            main_verb([*words, "--json"], prog_name="jeton")
+    except SystemExit as ended:
+        if ended.code:
+            raise
+    return json.loads(printed.getvalue())
+
+
 def initialised(folder: Path) -> Path:
     """The configuration of a fresh vault."""
-    out = subprocess.check_output([sys.executable, "-m", "vault", "init", "--json", str(folder)])
-    return Path(json.loads(out)["config"])
+    return Path(jeton("init", str(folder))["config"])
 
 
 def add_clients(config: Path, clients: Clients) -> dict[str, str]:
     """Their credentials. They may spend what a benchmark spends where nothing else is said."""
     credentials: dict[str, str] = {}
     for name, (grants, limits) in clients.items():
-        command = [sys.executable, "-m", "vault", "clients", "add", name, "--config", str(config)]
+        options = ["--config", str(config)]
         for grant in grants:
-            command += ["--grant", grant]
+            options += ["--grant", grant]
         for limit in (*BOUNDLESS, *limits):  # the last one counts
-            command += ["--limit", limit]
-        added = subprocess.check_output([*command, "--json"])
-        credentials[name] = json.loads(added)["credential"]
+            options += ["--limit", limit]
+        credentials[name] = jeton("clients", "add", name, *options)["credential"]
     return credentials
 
 
@@ -238,52 +246,3 @@ def arrow_stream(values: list[str]) -> bytes:
     with pa.ipc.new_stream(sink, table.schema) as writer:
         writer.write_table(table)
     return bytes(sink.getvalue())
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=4)
-    given = parser.parse_args()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        config = initialised(folder / "data")
-        credentials = add_clients(config, CLIENTS)
-        base = stack.enter_context(on_uvicorn(BARE))
-        ours = stack.enter_context(vault(config))
-        print(
-            f"{'':18}{'requests/s':>12}{'values/s':>12}"
-            f"{'bare/s':>10}{'ratio':>20}{'by CPU time':>20}"
-        )
-        for work in works(ours[0], credentials):
-            report(work, base, ours, given, folder)
-
-
-def report(
-    work: Work,
-    bare: Target,
-    service: Target,
-    given: argparse.Namespace,
-    folder: Path,
-) -> None:
-    """Interleave bare and service; print medians, and the ratios of the pairs."""
-    base, ours = [], []
-    for _ in range(given.rounds):
-        base.append(wrk(bare, work, given.seconds, folder))
-        ours.append(wrk(service, work, given.seconds, folder))
-    pairs = list(zip(ours, base, strict=True))
-    rate = statistics.median(run.rate for run in ours)
-    print(
-        f"{work.name:18}{rate:12,.0f}{rate * work.per_request:12,.0f}"
-        f"{statistics.median(run.rate for run in base):10,.0f}"
-        f"{_spread([a.rate / b.rate for a, b in pairs]):>20}"
-        f"{_spread([a.per_processor_second / b.per_processor_second for a, b in pairs]):>20}"
-    )
-
-
-def _spread(ratios: list[float]) -> str:
-    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-
-
-if __name__ == "__main__":
-    main()

@@ -1,21 +1,23 @@
 """Single reveals a second through the whole ledger: charge, record, fdatasync, answer.
 
-    python -m benchmarks.ledger_settle [--seconds 3] [--concurrency 64] [--request-ids]
+    python -m benchmarks run ledger_settle
 
-One process on the embedded store, as one worker of the service does it, over a temporary
-folder (`--folder` for a disk of your own: the answer depends on what its fdatasync costs).
+One process on the embedded store, as one worker of the service does it, over a temporary folder
+(of TMPDIR: the answer depends on what its disk's fdatasync costs).
 """
 
-import argparse
 import asyncio
 import os
 import tempfile
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import uvloop
 
+from benchmarks.pace import COMMAND, Pace
+from benchmarks.results import Result, result
 from vault.audit.entry import Disclosure
 from vault.config import DAY, HOUR, Audit
 from vault.ledger.ledger import Ledger
@@ -29,6 +31,7 @@ LIMITS = (
 )
 PEOPLE = (Limit("bench", "people.day", DAY, 10**9),)
 PERSONS = 500
+AT_ONCE = 64
 
 
 def request(number: int, *, request_id: str | None) -> tuple[Charge, Disclosure]:
@@ -59,7 +62,8 @@ async def caller(ledger: Ledger, until: float, *, ids: bool, waits: list[float])
         waits.append(time.perf_counter() - began)
 
 
-async def measure(folder: Path, seconds: float, concurrency: int, *, ids: bool) -> None:
+async def measure(folder: Path, seconds: float, *, ids: bool) -> list[float]:
+    """Seconds that each reveal waited, the shortest first."""
     store = SqliteStore.open(folder / "bench.db")
     ledger = await open_ledger(
         Audit(folder=folder / "audit"),
@@ -71,20 +75,30 @@ async def measure(folder: Path, seconds: float, concurrency: int, *, ids: bool) 
     )
     await ledger.start()
     waits: list[float] = []
-    began, cpu = time.perf_counter(), time.process_time()
-    callers = (caller(ledger, began + seconds, ids=ids, waits=waits) for _ in range(concurrency))
-    await asyncio.gather(*callers)
-    took, cpu = time.perf_counter() - began, time.process_time() - cpu
+    until = time.perf_counter() + seconds
+    await asyncio.gather(*(caller(ledger, until, ids=ids, waits=waits) for _ in range(AT_ONCE)))
     await ledger.close()
     await store.close()
-    waits.sort()
-    middle, late = waits[len(waits) // 2], waits[len(waits) * 99 // 100]
-    sent = "sent" if ids else "not sent"
-    print(
-        f"concurrency {concurrency}, request ids {sent}: {len(waits) / took:,.0f}/s, "
-        f"p50 {middle * 1e3:.2f} ms, p99 {late * 1e3:.2f} ms, "
-        f"CPU {cpu / took:.0%} of a core, fdatasync {fdatasync_ms(folder):.2f} ms"
-    )
+    return sorted(waits)
+
+
+def ledger_settle(pace: Pace) -> Iterator[Result]:
+    command, seconds = COMMAND.format("ledger_settle"), pace.of(2, 1)
+    rates: dict[bool, list[float]] = {False: [], True: []}
+    late: dict[bool, list[float]] = {False: [], True: []}
+    flushes: list[float] = []
+    for _ in range(pace.rounds):
+        for ids, reached in rates.items():
+            with tempfile.TemporaryDirectory() as folder:
+                waits = uvloop.run(measure(Path(folder), seconds, ids=ids))
+                flushes.append(fdatasync_ms(Path(folder)))
+            reached.append(len(waits) / seconds)
+            late[ids].append(waits[len(waits) * 99 // 100] * 1e3)
+    for ids, told in ((False, "without request ids"), (True, "with request ids")):
+        name = f"ledger, {AT_ONCE} single reveals at once, {told}"
+        yield result(name, "reveals/s", rates[ids], command)
+        yield result(f"{name}, p99", "ms", late[ids], command)
+    yield result("an fdatasync of 4 KiB", "ms", flushes, command)
 
 
 def fdatasync_ms(folder: Path, times: int = 200) -> float:
@@ -98,19 +112,3 @@ def fdatasync_ms(folder: Path, times: int = 200) -> float:
         costs.append(time.perf_counter() - began)
     os.close(descriptor)
     return sorted(costs)[times // 2] * 1e3
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--seconds", type=float, default=3.0)
-    parser.add_argument("--concurrency", type=int, default=64)
-    parser.add_argument("--request-ids", action="store_true")
-    parser.add_argument("--folder", type=Path, default=None)
-    given = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=given.folder) as folder:
-        work = measure(Path(folder), given.seconds, given.concurrency, ids=given.request_ids)
-        uvloop.run(work)
-
-
-if __name__ == "__main__":
-    main()

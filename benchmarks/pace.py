@@ -12,5 +12,9 @@ class Pace:
     rounds: int
     seconds: int
 
+    def of(self, whole: int, quick: int) -> int:
+        """How many of something there are: as many as its figures need, or as few as will do."""
+        return quick if self.seconds == 1 else whole
+
 
 WHOLE, QUICK = Pace(7, 4), Pace(1, 1)

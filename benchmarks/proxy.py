@@ -1,13 +1,12 @@
 """The edge proxy beside a bare aiohttp proxy and nginx, before one upstream, in one run.
 
-    python -m benchmarks.proxy [--rounds 5] [--seconds 2]
+    python -m benchmarks run proxy
 
 Each proxy has the server's core; the upstream, a bare ASGI callable, and `wrk` share the other.
 Figures are requests a second of the proxy's own processor time, which that sharing does not
 touch, and ratios of them round by round.
 """
 
-import argparse
 import json
 import shutil
 import subprocess
@@ -18,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks import http
-from benchmarks.pace import Pace
+from benchmarks.pace import COMMAND, Pace
 from benchmarks.population import nirs
 from benchmarks.results import Result, result
 
@@ -134,11 +133,6 @@ def _child(pid: int) -> int:
 
 
 def proxy(pace: Pace) -> Iterator[Result]:
-    """As the suite lists it."""
-    yield from measure(pace.rounds, pace.seconds)
-
-
-def measure(rounds: int, seconds: int) -> Iterator[Result]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         behind = stack.enter_context(upstream())
@@ -150,12 +144,12 @@ def measure(rounds: int, seconds: int) -> Iterator[Result]:
         jobs = {"ours": (ours, plain), "rewritten": (ours, fhir)}
         jobs |= {name: (target, plain) for name, target in others.items() if target is not None}
         rates: dict[str, list[float]] = {name: [] for name in jobs}
-        for number in range(rounds + 1):  # the first round warms up
+        for number in range(pace.rounds + 1):  # the first round warms up
             for name, (target, work) in jobs.items():
-                run = http.wrk(target, work, seconds, folder)
+                run = http.wrk(target, work, pace.of(2, 1), folder)
                 if number:
                     rates[name].append(run.per_processor_second)
-    command, unit = "python -m benchmarks.proxy", "requests/processor s"
+    command, unit = COMMAND.format("proxy"), "requests/processor s"
     for name in others:
         if name in rates:
             wanted = "ratio >= 0.9" if "bare" in name else None
@@ -170,18 +164,3 @@ def measure(rounds: int, seconds: int) -> Iterator[Result]:
         rates["ours"],
         "ratio >= 0.7",
     )
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.proxy")
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=int, default=2)
-    given = parser.parse_args()
-    for one in measure(given.rounds, given.seconds):
-        spread = f"spread {one.spread:.0%}"
-        rates = f"{one.value:,.0f} beside {one.baseline or 0:,.0f}"
-        print(f"{one.name}: {rates}: {one.ratio:.2f}, {spread}")
-
-
-if __name__ == "__main__":
-    main()

@@ -78,7 +78,7 @@ def _judged(one: Result) -> str:
 def _figure(one: Result) -> str:
     if one.ratio is None or (one.target or "").startswith("value"):
         return f"{number(one.value)} {escape(one.unit)}"
-    return f"{one.ratio:.2f}"
+    return share(one.ratio)
 
 
 def _failures(failed: Mapping[str, str]) -> str:
@@ -110,7 +110,7 @@ def _tables(results: Sequence[Result]) -> str:
 
 
 def _row(one: Result) -> str:
-    ratio = "" if one.ratio is None else f"{one.ratio:.2f}"
+    ratio = "" if one.ratio is None else share(one.ratio)
     mark = {None: "", True: "yes", False: "no"}[one.reached]
     word = {"": "", "yes": "reached", "no": "missed"}[mark]
     return (
@@ -120,6 +120,11 @@ def _row(one: Result) -> str:
         f'<td>{escape(one.target or "")} <span class="{mark}">{word}</span></td>'
         "</tr>"
     )
+
+
+def share(ratio: float) -> str:
+    """Two digits after the point, and two that count where it is small."""
+    return f"{ratio:.2f}" if ratio >= 0.1 or ratio == 0 else f"{ratio:.2g}"
 
 
 def number(figure: float | None) -> str:

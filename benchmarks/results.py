@@ -44,11 +44,11 @@ class Result:
 
 
 def spread(samples: Sequence[float]) -> float:
-    """The interquartile range over the median; 0 of a single sample."""
+    """The interquartile range over the median; 0 of a single sample, or where nothing happened."""
     if len(samples) < 2:
         return 0.0
     low, middle, high = statistics.quantiles(samples, n=4, method="inclusive")
-    return (high - low) / middle
+    return (high - low) / middle if middle else 0.0
 
 
 def result(

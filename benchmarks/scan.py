@@ -1,6 +1,6 @@
 """How many MB a second `jeton scan` looks through, on one core and on all of them.
 
-python -m benchmarks.scan
+python -m benchmarks run scan
 """
 
 import os
@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.pace import Pace
+from benchmarks.pace import COMMAND, Pace
 from benchmarks.population import nirs
 from benchmarks.results import Result, result
 from vault.scan.finder import find
@@ -30,12 +30,7 @@ def texts() -> dict[str, bytes]:
 
 
 def scanner(pace: Pace) -> Iterator[Result]:
-    """As the suite lists it."""
-    yield from measure(max(1, pace.rounds // 2))
-
-
-def measure(rounds: int = 5) -> Iterator[Result]:
-    command = "python -m benchmarks.scan"
+    rounds, command = max(1, pace.rounds // 2), COMMAND.format("scan")
     for name, data in texts().items():
         rates = []
         for _ in range(rounds):
@@ -63,13 +58,3 @@ def _on_all_cores(rounds: int, command: str) -> Iterator[Result]:
     yield result(
         f"scan, 8 files on {cores} cores beside one", "MB/s", taken[cores], command, taken[1]
     )
-
-
-def main() -> None:
-    for one in measure():
-        beside = "" if one.ratio is None else f", {one.ratio:.2f} times"
-        print(f"{one.name}: {one.value:,.0f} {one.unit}{beside}, spread {one.spread:.0%}")
-
-
-if __name__ == "__main__":
-    main()

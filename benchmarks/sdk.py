@@ -1,37 +1,37 @@
 """The Python client beside itself without coalescing, and beside the transports it stands on.
 
-    python -m benchmarks.sdk [--rounds 7]
+    python -m benchmarks run sdk
 
-One worker on one core, the client on the other. What is compared runs in turn, in one run; the
-medians of its rounds are printed, and the ratio of the pairs.
+One worker on one core, the client on the other.
 """
 
-import argparse
 import asyncio
 import http.client
 import json
-import os
 import statistics
-import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Coroutine
-from contextlib import ExitStack
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
 import jeton
-from benchmarks.http import CLIENTS, LOAD_CORE, add_clients, free_port, initialised, server
+from benchmarks.cores import on_core
+from benchmarks.http import CLIENTS, LOAD_CORE, add_clients, initialised, vault
+from benchmarks.pace import COMMAND, Pace
 from benchmarks.population import nirs
+from benchmarks.results import Result, result
 
-CALLERS, THREADS, EACH, TURNS = 1_000, 32, 40, 1_500
+CALLERS, THREADS, EACH, TURNS = 1_000, 32, 40, 300
 NIRS = list(nirs(CALLERS, seed=3))
 PATH = "/v1/tokenise/fr-nir"
-Job = Callable[[], float]
-"""Runs once, and gives seconds a call."""
+CONCURRENT = "client, 1,000 concurrent `await tokenise`"
+THREADED = "client, single calls in 32 threads"
+_COMMAND = COMMAND.format("sdk")
 Latencies = tuple[list[float], list[float]]
 """Of the client and of its transport, one call after the other in turn."""
 
@@ -44,6 +44,8 @@ def timed(calls: int, work: Callable[[], object]) -> float:
 
 class Loop:
     """An event loop with two clients and a bare session, for the asynchronous jobs."""
+
+    one_by_one = "client, `await tokenise` beside aiohttp"
 
     def __init__(self, url: str, credential: str) -> None:
         self._url, self._headers = url, {"Authorization": f"Bearer {credential}"}
@@ -98,6 +100,8 @@ class Loop:
 class Threads:
     """The same over threads, and a bare `http.client`."""
 
+    one_by_one = "client, tokenise beside http.client"
+
     def __init__(self, url: str, credential: str) -> None:
         self._together = jeton.Client(url, credential)
         self._apart = jeton.Client(url, credential, coalesce=False)
@@ -140,59 +144,39 @@ class Threads:
             one.close()
 
 
-def rates(name: str, together: Job, apart: Job, rounds: int) -> None:
-    """Both in turn; the ratio is that of each pair."""
-    together(), apart()  # connections and caches
-    pairs = [(together(), apart()) for _ in range(rounds)]
-    one, two = (statistics.median(column) for column in zip(*pairs, strict=True))
-    ratios = [b / a for a, b in pairs]
-    spread = f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
-    print(f"{name:44}{1 / one:>12,.0f}/s{1 / two:>12,.0f}/s{spread:>24}", flush=True)
-
-
-def latencies(name: str, found: Latencies) -> None:
-    """Medians, and their ratio."""
-    ours, bare = (statistics.median(times) * 1e6 for times in found)
-    print(f"{name:44}{ours:>11,.0f} us{bare:>11,.0f} us{ours / bare:>24.2f}", flush=True)
-
-
-def measure(url: str, credential: str, rounds: int) -> None:
-    loop, threads = Loop(url, credential), Threads(url, credential)
-    print(f"{'':44}{'coalescing':>14}{'without':>14}{'ratio':>24}")
-    rates(
-        "1,000 concurrent `await tokenise`",
-        lambda: loop.concurrent(coalesce=True),
-        lambda: loop.concurrent(coalesce=False),
-        rounds,
-    )
-    rates(
-        "32 threads, single calls",
-        lambda: threads.concurrent(coalesce=True),
-        lambda: threads.concurrent(coalesce=False),
-        rounds,
-    )
-    print(f"{'':44}{'client':>14}{'transport':>14}{'ratio':>24}")
-    latencies("sequential `await tokenise`, and aiohttp", loop.sequential())
-    latencies("sequential tokenise, and http.client", threads.sequential())
-    loop.close()
-    threads.close()
-
-
-def main() -> None:
-    options = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    options.add_argument("--rounds", type=int, default=7)
-    given = options.parse_args()
-    os.sched_setaffinity(0, {int(LOAD_CORE)})
+def sdk(pace: Pace) -> Iterator[Result]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         config = initialised(folder / "data")
         credential = add_clients(config, CLIENTS)["bench-in"]
-        port = str(free_port())
-        url = f"http://127.0.0.1:{port}"
-        serve = [sys.executable, "-m", "vault", "serve", "--config", str(config), "--port", port]
-        stack.enter_context(server(serve, f"{url}/readyz"))
-        measure(url, credential, given.rounds)
+        url, _ = stack.enter_context(vault(config))
+        stack.enter_context(on_core(LOAD_CORE))
+        for kind, calls in ((Loop, CONCURRENT), (Threads, THREADED)):
+            one = stack.enter_context(closing(kind(url, credential)))
+            yield coalesced(calls, one, pace)
+            yield beside_transport(one, pace)
 
 
-if __name__ == "__main__":
-    main()
+def coalesced(name: str, one: Loop | Threads, pace: Pace) -> Result:
+    """Calls a second; `baseline` is what they are without coalescing."""
+    samples: dict[bool, list[float]] = {True: [], False: []}
+    for number in range(pace.rounds + 1):
+        for way, rates in samples.items():
+            rate = 1 / one.concurrent(coalesce=way)
+            if number:  # the first round makes connections and fills caches
+                rates.append(rate)
+    return result(
+        f"{name}, beside no coalescing", "calls/s", samples[True], _COMMAND, samples[False]
+    )
+
+
+def beside_transport(one: Loop | Threads, pace: Pace) -> Result:
+    """Microseconds of a call; `baseline` is the transport's."""
+    ours: list[float] = []
+    bare: list[float] = []
+    for _ in range(pace.rounds):
+        both = one.sequential()
+        for times, medians in zip(both, (ours, bare), strict=True):
+            medians.append(statistics.median(times) * 1e6)
+    name = f"{one.one_by_one}, one call after the other"
+    return result(name, "us", ours, _COMMAND, bare)

@@ -12,25 +12,28 @@ any answer was not the one that the request must get.
 
 import argparse
 import asyncio
-import os
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvloop
 
-from benchmarks.http import add_clients, free_port, initialised, server, tokens_of
+from benchmarks.cores import on_core
+from benchmarks.http import LOAD_CORE, add_clients, initialised, tokens_of, vault
+from benchmarks.pace import COMMAND, Pace
 from benchmarks.population import nirs
+from benchmarks.results import Result, result
 from benchmarks.soak_traffic import GRANTS, Request, Traffic
 
 FIRST = 10_000
 STOPS = (FIRST, 50_000, 100_000, 250_000, 500_000, 750_000, 1_000_000)
 VALUES = 5_000
+CONNECTIONS = 24
 TRANSIENT = 20
 """Every second connection is closed after this many requests."""
 SETTLE_SECONDS = 5.0
@@ -124,7 +127,7 @@ async def settled(pid: int) -> Sample:
     return before
 
 
-async def soak(pid: int, port: int, traffic: Traffic, given: argparse.Namespace) -> bool:
+async def flat(pid: int, port: int, traffic: Traffic, given: argparse.Namespace) -> bool:
     """Whether all stayed as it was."""
     load = Load(port, iter(traffic))
     samples: list[Sample] = []
@@ -149,31 +152,58 @@ async def soak(pid: int, port: int, traffic: Traffic, given: argparse.Namespace)
     for wrong, count in load.wrong.most_common(10):
         print(f"wrong: {count:,} x {wrong}")
     more_files, more_threads = last.files - first.files, last.threads - first.threads
-    flat = more_files <= SOME_FILES and more_threads <= SOME_THREADS
-    if not flat:
+    steady = more_files <= SOME_FILES and more_threads <= SOME_THREADS
+    if not steady:
         print("open files or threads grew")
-    return growth <= given.within and flat and not load.wrong
+    return growth <= given.within and steady and not load.wrong
+
+
+def soak(pace: Pace) -> Iterator[Result]:
+    """The short form: megabytes in the end; `baseline` are those after the first requests."""
+    last = pace.of(60_000, FIRST + 1_000)
+
+    async def two_looks(pid: int, port: int, traffic: Traffic) -> list[Sample]:
+        load = Load(port, iter(traffic))
+        looks = []
+        for count in (FIRST, last - FIRST):
+            await load.send(count, CONNECTIONS)
+            looks.append(await settled(pid))
+        if load.wrong:
+            raise SystemExit(f"{load.wrong.total()} requests were answered wrongly")
+        return looks
+
+    with worker() as (pid, port, traffic), on_core(LOAD_CORE):
+        first, end = uvloop.run(two_looks(pid, port, traffic))
+    yield result(
+        f"resident memory after {last:,} requests of all kinds, beside {FIRST:,}",
+        "MB",
+        [end.resident * 1024 / 1e6],
+        COMMAND.format("soak"),
+        [first.resident * 1024 / 1e6],
+        "ratio <= 1.05",
+    )
+
+
+@contextmanager
+def worker() -> Iterator[tuple[int, int, Traffic]]:
+    """Its process id and port, and the traffic for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = initialised(Path(folder) / "data")
+        credentials = add_clients(config, GRANTS)
+        with vault(config) as (url, pid):
+            values = list(nirs(VALUES, seed=9))
+            tokens = tokens_of(url, credentials["writer"], values)
+            yield pid, int(url.rpartition(":")[2]), Traffic(credentials, values, tokens)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--requests", type=int, default=1_000_000)
-    parser.add_argument("--connections", type=int, default=24)
+    parser.add_argument("--connections", type=int, default=CONNECTIONS)
     parser.add_argument("--within", type=float, default=5.0, help="per cent")
     given = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        config = initialised(Path(folder) / "data")
-        credentials = add_clients(config, GRANTS)
-        port = free_port()
-        url = f"http://127.0.0.1:{port}"
-        serve = [sys.executable, "-m", "vault", "serve", "--config", str(config)]
-        with server([*serve, "--port", str(port)], f"{url}/readyz") as pid:
-            os.sched_setaffinity(0, {1 % (os.cpu_count() or 1)})
-            values = list(nirs(VALUES, seed=9))
-            tokens = tokens_of(url, credentials["writer"], values)
-            traffic = Traffic(credentials, values, tokens)
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                good = runner.run(soak(pid, port, traffic, given))
+    with worker() as (pid, port, traffic), on_core(LOAD_CORE):
+        good = uvloop.run(flat(pid, port, traffic, given))
     sys.exit(not good)
 
 

@@ -1,24 +1,24 @@
 """What tokenising keeps of its rate while Redis is slow, then silent.
 
-    python -m benchmarks.store_away [--seconds 3] [--callers 8]
+    python -m benchmarks run store_away
 
 A real service behind a proxy whose network goes wrong: as it is, with 500 ms of delay each way,
-with nothing arriving at all, healed, and again. Prints the single tokenise calls answered per
-second (medians, and of the shares of each round), how many were refused, and how long a reveal took
-to be refused.
+with nothing arriving at all, healed, and again: single tokenise calls answered a second beside
+those as it is, how many were refused, and how long a reveal took to be refused.
 """
 
-import argparse
 import http.client
 import json
 import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from statistics import median
 
+from benchmarks.pace import COMMAND, Pace
 from benchmarks.population import nirs
+from benchmarks.results import Result, result
 from tests.support.fault_proxy import FaultProxy
 from tests.support.redis import Redis
 from tests.support.redis_deployments import running
@@ -28,10 +28,11 @@ from vault.config import StoreSettings
 
 PLENTY = 10**11
 PHASES = ("as it is", "500 ms of delay", "silent")
-ROUNDS = 5
+CALLERS = 8
+_COMMAND = COMMAND.format("store_away")
 
 
-def measure(service: Service, seconds: float, callers: int) -> Counter[int]:
+def measure(service: Service, seconds: float) -> Counter[int]:
     found: Counter[int] = Counter()
     over = time.monotonic() + seconds
     headers = {"Authorization": f"Bearer {service.credentials['mint']}"}
@@ -47,7 +48,7 @@ def measure(service: Service, seconds: float, callers: int) -> Counter[int]:
             answer.read()
             found[answer.status] += 1
 
-    threads = [threading.Thread(target=call) for _ in range(callers)]
+    threads = [threading.Thread(target=call) for _ in range(CALLERS)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -55,45 +56,46 @@ def measure(service: Service, seconds: float, callers: int) -> Counter[int]:
     return found
 
 
-def refused_after(service: Service, token: str) -> str:
+def refused_after(service: Service, token: str) -> float:
+    """Milliseconds until a reveal is refused; ends the run where it is not."""
     began = time.perf_counter()
     credential = service.credentials["desk"]
     reply = service.post("detokenise/fr-nir", {"token": token}, credential, "drill")
-    return f"{reply.status} after {(time.perf_counter() - began) * 1e3:,.1f} ms"
+    if reply.status != 503:
+        raise SystemExit(f"a reveal without the store was answered {reply.status}")
+    return (time.perf_counter() - began) * 1e3
 
 
-def run(service: Service, proxy: FaultProxy, seconds: float, callers: int) -> None:
+def figures(service: Service, proxy: FaultProxy, rounds: int, seconds: float) -> Iterator[Result]:
     [value] = nirs(1)
     mint = service.credentials["mint"]
     token = service.post("tokenise/fr-nir", {"value": value}, mint).body["token"]
-    measure(service, 1.0, callers)
+    measure(service, 1.0)
     rates: dict[str, list[float]] = {phase: [] for phase in PHASES}
-    refused: Counter[str] = Counter()
-    reveals: dict[str, str] = {}
-    for _ in range(ROUNDS):
-        await_minute(service, 3 * seconds + 10, callers)
+    refused: dict[str, list[float]] = {phase: [] for phase in PHASES}
+    reveals: list[float] = []
+    for _ in range(rounds):
+        await_minute(service, 3 * seconds + 5)
         for phase in PHASES:
             switch(proxy, phase)
-            found = measure(service, seconds, callers)
+            found = measure(service, seconds)
             rates[phase].append(found[200] / seconds)
-            refused[phase] += sum(found.values()) - found[200]
-            reveals[phase] = refused_after(service, token)
+            refused[phase].append(found.total() - found[200])
+        reveals.append(refused_after(service, token))
         proxy.heal()
         time.sleep(1.0)
-    alone = rates[PHASES[0]]
-    for phase, reached in rates.items():
-        share = median(one / before for one, before in zip(reached, alone, strict=True))
-        print(
-            f"{phase:16}{median(reached):10,.0f} calls/s  {share:5.2f} of as it is"
-            f" {refused[phase]:6} refused   reveal: {reveals[phase]}"
-        )
+    for phase in PHASES[1:]:
+        name = f"single tokenise while Redis is away, {phase}"
+        yield result(name, "calls/s", rates[phase], _COMMAND, rates[PHASES[0]])
+        yield result(f"{name}: refused", "calls", refused[phase], _COMMAND)
+    yield result("a reveal is refused while Redis is silent, after", "ms", reveals, _COMMAND)
 
 
-def await_minute(service: Service, needed: float, callers: int) -> None:
+def await_minute(service: Service, needed: float) -> None:
     """A share ends with its minute, and the next one has to be there before the store is away."""
     if (left := 60 - time.time() % 60) < needed:
         time.sleep(left)
-    measure(service, 1.0, callers)
+    measure(service, 1.0)
 
 
 def switch(proxy: FaultProxy, phase: str) -> None:
@@ -103,13 +105,7 @@ def switch(proxy: FaultProxy, phase: str) -> None:
         proxy.black_hole = True
 
 
-def main() -> None:
-    asked = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    asked.add_argument("--seconds", type=float, default=3.0)
-    asked.add_argument("--callers", type=int, default=8)
-    given = asked.parse_args()
+def store_away(pace: Pace) -> Iterator[Result]:
     with (
         tempfile.TemporaryDirectory() as folder,
         running(Redis(Path(folder) / "redis")) as server,
@@ -123,10 +119,6 @@ def main() -> None:
         service.add_client("desk", ["detokenise:fr-nir:drill"])
         service.start()
         try:
-            run(service, proxy, given.seconds, given.callers)
+            yield from figures(service, proxy, pace.of(3, 1), pace.of(3, 1))
         finally:
             service.stop()
-
-
-if __name__ == "__main__":
-    main()

@@ -1,33 +1,27 @@
 """What the ledger's transaction costs: groups of single reveals, on SQLite and on Redis.
 
-    python -m benchmarks.store_commit [--groups 2000] [--size 64] [--scopes 1] [--persons 2000]
-                                      [--redis redis://127.0.0.1:6379]
+    python -m benchmarks run store_commit
 
-Each charge has one item and one person, under four limits (reveal and match, hour and day)
-and people.day. Persons are drawn from `--persons` different ones, as many as a client's limit
-lets it see a day; 0: each is new. Prints, without and with request ids, the median and the
-99th percentile of a group in milliseconds, and beside them the `floor`: what SQLite itself
-takes to note the same persons. With ``--redis`` (an empty one: nothing is taken out afterwards)
-the same on Redis, and beside it what `redis-benchmark` says of `ZADD`s in pipelines of as many as
-a group has charges. (A group is one script call, with a `ZMSCORE` and a `ZADD` for its persons,
-and a `GET` and a `SET` a window.)
+Each charge has one item and one person, under four limits (reveal and match, hour and day) and
+people.day. Persons are drawn from 2,000 different ones, as many as a client's limit lets it see a
+day. Beside SQLite is what SQLite itself takes to note the same persons; beside Redis what
+`redis-benchmark` says of `ZADD`s in pipelines of as many as a group has charges. (A group is one
+script call, with a `ZMSCORE` and a `ZADD` for its persons, and a `GET` and a `SET` a window.)
 """
 
-import argparse
 import asyncio
-import csv
 import os
 import random
 import sqlite3
-import statistics
-import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from benchmarks.pace import COMMAND, Pace
+from benchmarks.redis_server import Server, serving
+from benchmarks.results import Result, result
 from vault.config import StoreSettings
 from vault.store import Store, open_store
 from vault.store.base import Charge, Limit, Mark
@@ -37,6 +31,15 @@ HOUR, DAY = 3600, 86400
 START = 1_800_000_000.0
 PACE = 64 / 10_000
 """Seconds from group to group, so that buckets pass as they would at 10,000 a second."""
+
+
+SIZE, PERSONS = 64, 2_000
+PLAIN = "without request ids"
+IDS = {PLAIN: False, "with request ids": True}
+FLOOR = "what SQLite takes to note the persons"
+ZADD = ("ZADD", "floor", "1", "__rand_int__")
+_COMMAND = COMMAND.format("store_commit")
+Run = Callable[[Path, list[list[Charge]]], Coroutine[None, None, list[float]]]
 
 
 def limits(scope: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
@@ -49,18 +52,15 @@ def limits(scope: str) -> tuple[tuple[Limit, ...], tuple[Limit, ...]]:
     return items, (Limit(scope, "people.day", DAY, plenty),)
 
 
-def groups(
-    count: int, size: int, scopes: int, persons: int, *, with_ids: bool
-) -> list[list[Charge]]:
-    pool = [os.urandom(16) for _ in range(persons)]
-    of_scope = [limits(f"client-{number}") for number in range(scopes)]
+def groups(count: int, *, with_ids: bool) -> list[list[Charge]]:
+    pool = [os.urandom(16) for _ in range(PERSONS)]
+    items, people = limits("client")
     made = []
-    for number in range(count):
+    for _ in range(count):
         group = []
-        for place in range(size):
-            items, people = of_scope[(number * size + place) % scopes]
+        for _ in range(SIZE):
             request = str(uuid.uuid4()) if with_ids else None
-            person = random.choice(pool) if pool else os.urandom(16)
+            person = random.choice(pool)
             group.append(
                 Charge(
                     items[0].scope, None, 1, items, frozenset([person]), people,
@@ -86,29 +86,15 @@ async def commit_to(store: Store, work: list[list[Charge]]) -> list[float]:
     return times
 
 
-def redis_floor(url: str, size: int, count: int) -> None:
-    where = urlsplit(url)
-    command = [
-        "redis-benchmark",
-        "-h",
-        where.hostname or "127.0.0.1",
-        "-p",
-        str(where.port or 6379),
-    ]
-    command += ["-c", "1", "-P", str(size), "-n", str(size * count), "-r", "2000", "--csv"]
-    command += ["ZADD", "floor", "1", "__rand_int__"]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    row = next(csv.DictReader(printed.splitlines()))
-    print(f"{'redis-benchmark':18}{'':33}{float(row['rps']):12,.0f} ZADDs/s")
-
-
-def on_redis(url: str) -> Callable[[Path, list[list[Charge]]], Coroutine[None, None, list[float]]]:
+def on_redis(server: Server, work: list[list[Charge]]) -> list[float]:
+    url = f"redis://127.0.0.1:{server.port}"
     settings = StoreSettings(url, timeout=10.0, replicas=0, accept=("fsync-everysec",))
 
-    async def commit(folder: Path, work: list[list[Charge]]) -> list[float]:
-        return await commit_to(await open_store(settings, folder), work)
+    async def commit() -> list[float]:
+        return await commit_to(await open_store(settings, Path()), work)
 
-    return commit
+    server.ask("FLUSHALL")
+    return asyncio.run(commit())
 
 
 async def insert_all(folder: Path, work: list[list[Charge]]) -> list[float]:
@@ -128,39 +114,31 @@ async def insert_all(folder: Path, work: list[list[Charge]]) -> list[float]:
     return times
 
 
-def report(
-    name: str,
-    run: Callable[[Path, list[list[Charge]]], Coroutine[None, None, list[float]]],
-    work: list[list[Charge]],
-) -> None:
+def on_sqlite(run: Run, work: list[list[Charge]]) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
-        times = sorted(asyncio.run(run(Path(folder), work)))
-    median, late = statistics.median(times), times[len(times) * 99 // 100]
-    rate = len(work[0]) / statistics.mean(times)
-    print(f"{name:18}{median * 1e3:8.3f} ms  p99 {late * 1e3:8.3f} ms {rate:12,.0f} charges/s")
+        return asyncio.run(run(Path(folder), work))
 
 
-def main() -> None:
-    asked = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    asked.add_argument("--groups", type=int, default=2000)
-    asked.add_argument("--size", type=int, default=64)
-    asked.add_argument("--scopes", type=int, default=1)
-    asked.add_argument("--persons", type=int, default=2000)
-    asked.add_argument("--redis", metavar="URL")
-    given = asked.parse_args()
-    shape = (given.groups, given.size, given.scopes, given.persons)
-    plain, with_ids = groups(*shape, with_ids=False), groups(*shape, with_ids=True)
-    for _ in range(3):
-        report("floor", insert_all, plain)
-        report("commit", commit_all, plain)
-        report("commit, with ids", commit_all, with_ids)
-        if given.redis:
-            redis_floor(given.redis, given.size, given.groups)
-            report("Redis", on_redis(given.redis), plain)
-            report("Redis, with ids", on_redis(given.redis), with_ids)
+def store_commit(pace: Pace) -> Iterator[Result]:
+    """Charges a second, and the slowest percent of groups."""
+    count = pace.of(400, 40)
+    work = {told: groups(count, with_ids=ids) for told, ids in IDS.items()}
+    rates: dict[str, list[float]] = {}
+    late: dict[str, list[float]] = {}
 
+    def took(name: str, times: list[float]) -> None:
+        rates.setdefault(name, []).append(len(times) * SIZE / sum(times))
+        late.setdefault(name, []).append(sorted(times)[len(times) * 99 // 100] * 1e3)
 
-if __name__ == "__main__":
-    main()
+    with serving("--appendonly", "yes", "--appendfsync", "everysec") as server:
+        for _ in range(pace.rounds):
+            took(FLOOR, on_sqlite(insert_all, work[PLAIN]))
+            bound = server.benchmark(*ZADD, connections=1, pipeline=SIZE, requests=SIZE * count)
+            rates.setdefault(ZADD[0], []).append(bound)
+            for told, some in work.items():
+                took(f"SQLite, {told}", on_sqlite(commit_all, some))
+                took(f"Redis, {told}", on_redis(server, some))
+    for name in (f"{store}, {told}" for store in ("SQLite", "Redis") for told in IDS):
+        base, shown = rates[FLOOR if name.startswith("SQLite") else ZADD[0]], f"commit of {SIZE}"
+        yield result(f"{shown} on {name}", "charges/s", rates[name], _COMMAND, base)
+        yield result(f"{shown} on {name}, p99", "ms", late[name], _COMMAND)

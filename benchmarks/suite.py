@@ -14,11 +14,14 @@ from benchmarks import http
 from benchmarks.awake import awake
 from benchmarks.bodies import bodies
 from benchmarks.curves import Curve
+from benchmarks.dataframe import dataframe
 from benchmarks.engine_ff1 import BOUND_ROWS, DIGITS, aes_bound
+from benchmarks.engine_formats import engine_formats
 from benchmarks.engine_peers import engine_peers
 from benchmarks.fairness import fairness
 from benchmarks.footprint import footprint
 from benchmarks.hot_path import hot_path
+from benchmarks.ledger_settle import ledger_settle
 from benchmarks.offered import offered
 from benchmarks.pace import COMMAND, Pace
 from benchmarks.population import nirs
@@ -27,9 +30,15 @@ from benchmarks.redis_bound import redis_bound
 from benchmarks.results import Result, result
 from benchmarks.scale import scale
 from benchmarks.scan import scanner
+from benchmarks.sdk import sdk
 from benchmarks.service_peers import service_peers
 from benchmarks.sizes import sizes
+from benchmarks.soak import soak
+from benchmarks.store_away import store_away
+from benchmarks.store_commit import store_commit
 from benchmarks.timing import interleaved
+from benchmarks.vault_layouts import vault_layouts
+from benchmarks.vaulted import random_tokens
 from benchmarks.workers import workers
 from vault.config import Transformation as Configured
 from vault.crypto.ff1 import FF1
@@ -102,6 +111,7 @@ def _figures(work: http.Work, runs: list[http.Run], base: list[http.Run]) -> Ite
 
 BENCHMARKS: dict[str, Callable[[Pace], Iterator[Result | Curve]]] = {
     "engine": engine,
+    "engine_formats": engine_formats,
     "engine_peers": engine_peers,
     "sizes": sizes,
     "footprint": footprint,
@@ -115,5 +125,13 @@ BENCHMARKS: dict[str, Callable[[Pace], Iterator[Result | Curve]]] = {
     "bodies": bodies,
     "proxy": proxy,
     "scan": scanner,
+    "sdk": sdk,
+    "dataframe": dataframe,
+    "ledger_settle": ledger_settle,
+    "store_commit": store_commit,
+    "store_away": store_away,
+    "vaulted": random_tokens,
+    "vault_layouts": vault_layouts,
+    "soak": soak,
     "hot_path": hot_path,
 }

@@ -1,6 +1,6 @@
 """What a vaulted token costs: bytes, all in, in several layouts; and calls a second.
 
-    python -m benchmarks.vault_layouts [--tokens 1000000] [--calls 20000] [--only bytes|rates]
+    python -m benchmarks run vault_layouts
 
 Tokens are those of `fr-nir` (5 bytes, sealed 48). Bytes in Redis are `used_memory` after, less
 before. Rates are those of `RedisTokens` on a server that flushes every write (`appendfsync
@@ -9,19 +9,18 @@ always`), and of `SqliteTokens`: single calls from 64 callers, and batches of 1,
 pipelines: an `HGET` for each token found, two `HSET` for each one made. Needs redis-server.
 """
 
-import argparse
 import asyncio
 import gc
-import os
 import random
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from statistics import median
 
+from benchmarks.pace import COMMAND, Pace
 from benchmarks.redis_server import Server, serving
+from benchmarks.results import Result, result
 from vault.config import StoreSettings
 from vault.store import open_tokens
 from vault.store.redis.tokens import BUCKETS
@@ -36,7 +35,7 @@ BATCH = 1_000
 LANES = 4
 """Connections of a link to one server: single calls gather in pipelines on these."""
 MANY = 100_000_000
-ROUNDS = 5
+_COMMAND = COMMAND.format("vault_layouts")
 
 Layout = Callable[[Entry], list[tuple[bytes, ...]]]
 
@@ -103,22 +102,23 @@ async def sqlite_bytes(tokens: int) -> tuple[float, float]:
         return grown, file.stat().st_size / tokens
 
 
-def report_bytes(tokens: int) -> None:
+def sizes(tokens: int) -> Iterator[Result]:
     dense = max(1, BUCKETS * tokens // MANY)
     layouts: dict[str, Layout] = {
         "a key a direction": strings,
-        f"{BUCKETS} hashes, both directions in each": hashes(BUCKETS, (b"", b"")),
-        f"{BUCKETS // 4} hashes a direction": hashes(BUCKETS // 4),
-        f"{BUCKETS} hashes a direction (this one)": hashes(BUCKETS),
-        "  the same, as full as with 100,000,000 tokens": hashes(dense),
+        f"{BUCKETS:,} hashes, both directions in each": hashes(BUCKETS, (b"", b"")),
+        f"{BUCKETS // 4:,} hashes a direction": hashes(BUCKETS // 4),
+        f"{BUCKETS:,} hashes a direction": hashes(BUCKETS),
+        f"{BUCKETS:,} hashes, as full as with {MANY:,} tokens": hashes(dense),
     }
-    print(f"{'bytes a token':48} {tokens:,} tokens")
+    bytes_of: dict[str, float] = {}
     with serving("--appendonly", "no") as server:
         for name, layout in layouts.items():
-            print(f"  {name:46} {redis_bytes(server, layout, tokens):6.0f}", flush=True)
+            bytes_of[f"Redis, {name}"] = redis_bytes(server, layout, tokens)
     grown, compact = asyncio.run(sqlite_bytes(tokens))
-    print(f"  {'SQLite, as it grew':46} {grown:6.0f}")
-    print(f"  {'SQLite, compacted':46} {compact:6.0f}")
+    bytes_of |= {"SQLite, as it grew": grown, "SQLite, written anew": compact}
+    for name, size in bytes_of.items():
+        yield result(f"{tokens:,} random tokens: {name}", "bytes/token", [size], _COMMAND)
 
 
 async def rate(
@@ -184,8 +184,10 @@ def beside(server: Server, calls: int) -> dict[str, Callable[[], float]]:
     }
 
 
-async def in_turn(server: Server, calls: int, folder: str) -> list[dict[str, float]]:
-    """Medians of Redis, SQLite and redis-benchmark, which take turns."""
+async def in_turn(
+    server: Server, calls: int, rounds: int, folder: str
+) -> list[dict[str, list[float]]]:
+    """Redis, SQLite and redis-benchmark, which take turns."""
     redis = StoreSettings(f"redis://127.0.0.1:{server.port}", replicas=0, timeout=10.0)
     stores = [
         await open_tokens(settings, Path(folder))
@@ -195,7 +197,7 @@ async def in_turn(server: Server, calls: int, folder: str) -> list[dict[str, flo
     jobs = [kinds(store, fresh, calls) for store in stores]
     bound = beside(server, calls)
     reached: list[dict[str, list[float]]] = [{name: [] for name in jobs[0]} for _ in range(3)]
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for name in jobs[0]:
             for job, taken in zip(jobs, reached, strict=False):
                 taken[name].append(await job[name]())
@@ -203,37 +205,22 @@ async def in_turn(server: Server, calls: int, folder: str) -> list[dict[str, flo
             reached[2][name].append(await asyncio.to_thread(bound[of]))
     for store in stores:
         await store.close()
-    return [{name: median(taken) for name, taken in each.items()} for each in reached]
+    return reached
 
 
-def report_rates(calls: int) -> None:
+def rates(calls: int, rounds: int) -> Iterator[Result]:
     with (
         serving("--appendonly", "yes", "--appendfsync", "always") as server,
         tempfile.TemporaryDirectory() as folder,
     ):
-        redis, sqlite, bound = asyncio.run(in_turn(server, calls, folder))
-    print(
-        f"{'tokens a second':22} {'Redis':>10} {'redis-benchmark':>16} {'share':>6} {'SQLite':>10}"
-    )
+        redis, sqlite, bound = asyncio.run(in_turn(server, calls, rounds, folder))
     for name, reached in redis.items():
-        share = reached / bound[name]
-        print(
-            f"  {name:20} {reached:10,.0f} {bound[name]:16,.0f} {share:6.2f} {sqlite[name]:10,.0f}"
-        )
+        told = f"store of random tokens, {name}"
+        yield result(f"{told}, Redis", "tokens/s", reached, _COMMAND, bound[name])
+        yield result(f"{told}, SQLite", "tokens/s", sqlite[name], _COMMAND)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--tokens", type=int, default=1_000_000)
-    parser.add_argument("--calls", type=int, default=20_000)
-    parser.add_argument("--only", choices=["bytes", "rates"])
-    given = parser.parse_args()
-    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
-    if given.only != "rates":
-        report_bytes(given.tokens)
-    if given.only != "bytes":
-        report_rates(given.calls)
-
-
-if __name__ == "__main__":
-    main()
+def vault_layouts(pace: Pace) -> Iterator[Result]:
+    """`baseline` is what `redis-benchmark` reaches."""
+    yield from sizes(pace.of(1_000_000, 2_000))
+    yield from rates(pace.of(5_000, 1_000), pace.rounds)

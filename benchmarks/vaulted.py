@@ -18,12 +18,14 @@ import pstats
 import shutil
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks.pace import COMMAND, Pace
 from benchmarks.population import nirs
 from benchmarks.redis_server import Server, serving
+from benchmarks.results import Result, result
 from benchmarks.vault_layouts import BATCH, CALLERS, LANES, rate
 from vault.config import StoreSettings
 from vault.config import Transformation as Configured
@@ -104,6 +106,23 @@ async def rates(
 
     alone = await told(1, CALLERS, [[value] for value in people[:calls]]) if singles else {}
     return alone | await told(BATCH, 1, batches)
+
+
+def random_tokens(pace: Pace) -> Iterator[Result]:
+    """Without a store, and on SQLite; `redis_bound` has them on Redis."""
+    calls, command = pace.of(10_000, 1_000), COMMAND.format("vaulted")
+    engine: list[Rates] = []
+    sqlite: list[Rates] = []
+    for _ in range(pace.rounds):
+        engine.append(asyncio.run(rates(Nowhere(), calls, singles=False, clock=time.process_time)))
+        with tempfile.TemporaryDirectory() as folder:
+            sqlite.append(asyncio.run(on(StoreSettings("sqlite:jeton.db"), Path(folder), calls)))
+    for name in engine[0]:
+        spent = [1e6 / found[name] for found in engine]
+        yield result(f"random tokens without a store, {name}", "us/value", spent, command)
+    for name in sqlite[0]:
+        reached = [found[name] for found in sqlite]
+        yield result(f"random tokens on SQLite, {name}", "values/s", reached, command)
 
 
 async def on(settings: StoreSettings, folder: Path, calls: int) -> Rates:

@@ -23,6 +23,7 @@ def test_the_ratio_is_the_median_of_pairs_not_the_ratio_of_medians():
 def test_spread_is_the_interquartile_range_over_the_median():
     assert spread([1, 2, 3, 4, 5]) == pytest.approx(2 / 3)
     assert spread([7]) == 0
+    assert spread([0, 0, 3]) == 0
 
 
 def test_samples_without_a_partner_are_refused():
