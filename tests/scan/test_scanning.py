@@ -103,6 +103,7 @@ def test_a_database_is_read_by_its_columns(tmp_path: Path) -> None:
         b"%PDF-1.7",
         gzip.compress(gzip.compress(gzip.compress(gzip.compress(gzip.compress(zipped(CONTENT)))))),
     ],
+    ids=["half a zip", "half a gzip", "a dump of PostgreSQL", "a PDF", "too deep"],
 )
 def test_what_is_not_looked_at_is_named(content: bytes, tmp_path: Path) -> None:
     file = tmp_path / "strange"
