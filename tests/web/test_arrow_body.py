@@ -48,6 +48,7 @@ class Books:
         self.items = 0
         self.persons: frozenset[bytes] = frozenset()
         self.matched: int | None = None
+        self.promises = SimpleNamespace(charged=lambda *_: None)
 
     def authorise(self, *_: object) -> Any:
         return SimpleNamespace(limits=(), people=())
