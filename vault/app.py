@@ -14,6 +14,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from msgspec.structs import replace
@@ -44,6 +45,9 @@ from vault.telemetry.ledger import LedgerListener
 from vault.telemetry.metrics import Metrics
 from vault.telemetry.store import StoreListener
 from vault.web.door import Readiness
+
+if TYPE_CHECKING:
+    from vault.traced import Tracing
 
 POOL = 1
 """Threads for large batches. More would only contend for the interpreter's lock."""
@@ -125,6 +129,7 @@ class Vault:
         alarms: Alarms,
         metrics: Metrics,
         pool: Executor,
+        tracing: "Tracing | None" = None,
     ) -> None:
         self.rules = rules
         self.ledger = ledger
@@ -141,12 +146,17 @@ class Vault:
         self.observe = metrics.request
         self.proxied = metrics.proxied
         self.real_values = metrics.real_values
+        self._tracing = tracing
+        transformations, settling = rules.transformations, ledger
+        if tracing is not None:
+            transformations = tracing.transformations(rules.transformations)
+            settling = tracing.ledger(ledger)
         self.service = Service(
-            rules.transformations,
+            transformations,
             rules.access,
             rules.honeytokens,
             alarms,
-            ledger,
+            settling,
             rules.persons,
             metrics,
             pool,
@@ -241,7 +251,14 @@ class Vault:
         _tell_names_of(settings, self.metrics)
         _tell_promises_of(rules, self.metrics)
         return Vault(
-            rules, self.ledger, self.store, self.tokens, self.alarms, self.metrics, self.pool
+            rules,
+            self.ledger,
+            self.store,
+            self.tokens,
+            self.alarms,
+            self.metrics,
+            self.pool,
+            self._tracing,
         )
 
 
@@ -321,8 +338,8 @@ def _give_way() -> None:
 
 
 @asynccontextmanager
-async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
-    """A vault from settings, ready; closed in order at the end.
+async def open_vault(settings: Settings, tracing: "Tracing | None" = None) -> AsyncIterator[Vault]:
+    """A vault from settings, ready; closed in order at the end. `tracing` wraps its parts.
 
     Raises SetUpError: keys, configuration or state that cannot be used; Refusal where the
     store or the record cannot be reached.
@@ -342,6 +359,8 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
         tokens = await open_tokens(settings.store, base, hear_store) if rules.vaulted else None
         if tokens is not None:
             stack.push_async_callback(tokens.close)
+        if tracing is not None:
+            store, tokens = tracing.store(store), tokens and tracing.tokens(tokens)
         tell = LedgerListener(metrics, settings.audit.alarm_bytes)
         ledger = await open_ledger(
             replace(settings.audit, host=record_host(settings)),
@@ -360,4 +379,4 @@ async def open_vault(settings: Settings) -> AsyncIterator[Vault]:
         alarms = Alarms(honeytokens.outbox, honeytokens.webhook, key, tell)
         alarms.start()
         stack.push_async_callback(alarms.close)
-        yield Vault(rules, ledger, store, tokens, alarms, metrics, pool)
+        yield Vault(rules, ledger, store, tokens, alarms, metrics, pool, tracing)

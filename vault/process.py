@@ -19,6 +19,8 @@ from vault.telemetry.metrics import Metrics
 from vault.web import Application, Certificate, Holder, Reload, Renewal, serve
 
 FLUSH_SECONDS = 1.0
+TRACED = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
+"""Where traces go, as OpenTelemetry's exporters call it: with neither there are none."""
 SWITCH_SECONDS = 0.0005
 """How long a thread with a large batch keeps the interpreter from the loop, which has small calls
 to answer: a tenth of Python's own."""
@@ -34,11 +36,17 @@ class Process:
         self._holder = Holder()
         self._vault: Vault | None = None
         self.application = Application(self._holder, settings.server, self._open)
+        self._tracing = None
+        if wanted(os.environ):
+            from vault.traced import Tracing  # noqa: PLC0415 - an extra, and not cheap
+
+            self._tracing = Tracing.start()
+            self.application.calls = self._tracing.calls(self._holder, settings.server)
 
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[None]:
         watch(asyncio.get_running_loop())
-        async with open_vault(self._settings) as vault:
+        async with open_vault(self._settings, self._tracing) as vault:
             self._vault = self._holder.door = vault
             gc.freeze()  # what is there by now stays: no collection needs to look at it again
             gc.set_threshold(COLLECT_AFTER)
@@ -49,6 +57,8 @@ class Process:
             finally:
                 counting.cancel()
                 vault.metrics.flush()
+                if self._tracing is not None:
+                    await asyncio.to_thread(self._tracing.close)
 
     async def reload(self, read: Callable[[], Settings]) -> Renewal:
         """Put what `read` gives into force. Raises SetUpError, and all stays as it was."""
@@ -64,6 +74,12 @@ class Process:
             raise
         before.metrics.reloaded(ok=True)
         return renewal
+
+
+def wanted(environ: Mapping[str, str]) -> bool:
+    """Whether there are to be traces."""
+    off = environ.get("OTEL_SDK_DISABLED", "").lower() == "true"
+    return not off and any(environ.get(name) for name in TRACED)
 
 
 async def count(metrics: Metrics) -> None:

@@ -6,6 +6,7 @@ because its charge and its record name the persons, and leaves only once both ar
 """
 
 import asyncio
+import contextvars
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
@@ -225,7 +226,8 @@ class Service:
     async def _compute(self, count: int, work: Callable[[], T]) -> T:
         if count < OFF_LOOP:
             return work()
-        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+        within = contextvars.copy_context().run  # a trace goes on in there
+        return await asyncio.get_running_loop().run_in_executor(self._pool, within, work)
 
     async def _raise_alarm(self, call: Call, *, locks: bool) -> None:
         detail = _alarm(call, locks=locks)
