@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -52,8 +52,9 @@ if TYPE_CHECKING:
 POOL = 1
 """Threads for large batches. More would only contend for the interpreter's lock."""
 
-NICE = 5
-"""How much the thread of large batches gives way to the loop, as `nice` counts it."""
+NICE = 10
+"""How much the thread of large batches gives way to the loop, as `nice` counts it: on a core that
+small calls fill, batches are left a tenth."""
 
 WEBHOOK_KEY = "webhook"
 """What the key that signs alarms is derived for."""
@@ -334,7 +335,8 @@ def record_host(settings: Settings) -> str:
 def _give_way() -> None:
     """In the thread of large batches: where it shares a core with the loop, the loop runs first.
     The loop's slowest percent then waits half as long (`python -m benchmarks run fairness`)."""
-    os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+    with suppress(OSError):  # only Linux knows threads by their numbers
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
 
 
 @asynccontextmanager
