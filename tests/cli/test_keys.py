@@ -183,7 +183,7 @@ def test_rewrap_to_what_is_no_kek(jeton: Jeton, kek: str) -> None:
     before = jeton.config.read_bytes()
     result = jeton("keys", "rewrap", "--to", kek)
     assert result.exit_code == 2
-    assert "file:PATH, env:NAME and command:ARGV" in result.stderr
+    assert "file:PATH, env:NAME, command:ARGV, pkcs11:URI and aws-kms:KEY" in result.stderr
     assert jeton.config.read_bytes() == before
     assert listed(jeton)["generation"] == 1
 

@@ -18,7 +18,7 @@ from vault.cli.options import config_option, json_option
 from vault.cli.screen import note, print_json, table
 from vault.config import Settings, format_of, load, read
 from vault.crypto import keyset_file
-from vault.crypto.kek import Kek, new_kek_text, open_kek
+from vault.crypto.kek import KINDS, Kek, new_kek_text, open_kek
 from vault.crypto.keyset import Keyset
 from vault.errors import SetUpError
 
@@ -48,10 +48,13 @@ class Keys:
     def open_to_change(cls, config: Path) -> "Keys":
         """Raises SetUpError, also for a keyset that is older than one that was served: what
         grows out of it would soon be taken for the newest, with other keys."""
-        opened = cls.open(config)
-        known = stored.state(opened.settings)
-        opened.keyset.refuse_older_than(0 if known is None else known.generation)
-        return opened
+        return cls.open(config).fresh()
+
+    def fresh(self) -> "Keys":
+        """These, if none newer were served. Raises SetUpError."""
+        known = stored.state(self.settings)
+        self.keyset.refuse_older_than(0 if known is None else known.generation)
+        return self
 
     def save(self, keyset: Keyset) -> None:
         """Raises SetUpError."""
@@ -203,12 +206,12 @@ def destroy(version: int, config: Path, yes: bool) -> None:
 
 @keys.command(
     epilog=examples(
-        "jeton keys rewrap --to file:new-kek.key", "jeton keys rewrap --to env:JETON_KEK"
+        "jeton keys rewrap --to file:new-kek.key",
+        "jeton keys rewrap --to env:JETON_KEK",
+        "jeton keys rewrap --to aws-kms:alias/jeton",
     )
 )
-@click.option(
-    "--to", "spec", required=True, metavar="KEK", help="file:PATH, env:NAME or command:ARGUMENTS."
-)
+@click.option("--to", "spec", required=True, metavar="KEK", help=f"One of {KINDS}.")
 @config_option
 def rewrap(spec: str, config: Path) -> None:
     """Wrap the keyset under another key-encryption key.
@@ -216,17 +219,20 @@ def rewrap(spec: str, config: Path) -> None:
     The configuration's keys.kek is changed with it. A file that does not exist is made, with a
     fresh key; paths are relative to the configuration. If somebody may have had the keyset AND
     its old KEK, this does not help: rotate, re-tokenise, destroy.
+    To other providers too: pkcs11:URI and aws-kms:KEY have a page each. If this is stopped
+    halfway, the keyset may be under the new KEK and the configuration name the old one: run it
+    again.
     """
-    opened = Keys.open_to_change(config)
     folder = config.absolute().parent
     kind, _, rest = spec.partition(":")
+    opened = _open_to_rewrap(spec, config)
     made = kind == "file" and rest != "" and not (folder / rest).exists()
     if made:
         write_new(folder / rest, new_kek_text() + "\n")
     text = _naming(spec, config.read_text("utf-8"))  # what cannot be edited is seen before
     keys_then = read(text, folder, {}, str(config)).keys
     kek = open_kek(keys_then.kek, opened.settings.keys.keyset.parent)
-    keyset_file.save(opened.settings.keys.keyset, opened.keyset.renewed(), kek)
+    keyset_file.save(opened.settings.keys.keyset, opened.keyset.renewed(), kek)  # and tries it
     if KEK_VARIABLE in os.environ:
         note(f"{KEK_VARIABLE} is set and goes before the file: set it to the new KEK.")
     else:
@@ -235,6 +241,22 @@ def rewrap(spec: str, config: Path) -> None:
         f"{folder / rest} holds a fresh KEK: back it up, apart from the keyset. " if made else ""
     )
     note(f"The keyset is wrapped under the new KEK. {fresh}{AFTER}")
+
+
+def _open_to_rewrap(spec: str, config: Path) -> Keys:
+    """The keyset under its KEK, or already under the new one, where a rewrap was stopped between
+    the keyset and the configuration. Raises SetUpError."""
+    try:
+        return Keys.open_to_change(config)
+    except SetUpError as old:
+        settings = load(config, os.environ)
+        try:
+            text = _naming(spec, config.read_text("utf-8"))
+            then = read(text, config.absolute().parent, {}, str(config)).keys.kek
+            kek = open_kek(then, settings.keys.keyset.parent)
+            return Keys(settings, keyset_file.load(settings.keys.keyset, kek), kek).fresh()
+        except SetUpError:
+            raise old from None
 
 
 def _naming(spec: str, text: str) -> str:

@@ -1,9 +1,9 @@
 """Key-encryption keys: what a keyset file is wrapped under, and where that key comes from.
 
 A `Kek` wraps and unwraps; it never shows its key, so one that lives in a hardware module or
-in a cloud's key service fits the same protocol. Three kinds are here: a file, an environment
-variable, a command's output, each holding 32 bytes as base64. Whoever has both the KEK and
-the keyset file has every key: keep and back them up apart.
+in a cloud's key service fits the same protocol: those are in `keks`. Three kinds are here: a
+file, an environment variable, a command's output, each holding 32 bytes as base64. Whoever has
+both the KEK and the keyset file has every key: keep and back them up apart.
 """
 
 import base64
@@ -18,11 +18,15 @@ from pathlib import Path
 from typing import Protocol
 
 from vault.crypto import aead
+from vault.crypto.keks import not_opened
+from vault.crypto.keks.aws_kms import AwsKmsKek
+from vault.crypto.keks.pkcs11 import Pkcs11Kek
 from vault.crypto.secret import KEY_BYTES, Secret
 from vault.errors import SetUpError
 
 COMMAND_SECONDS = 30
 MAX_TEXT = 4_096
+KINDS = "file:PATH, env:NAME, command:ARGV, pkcs11:URI and aws-kms:KEY"
 
 _NAME = re.compile(r"[A-Z_][A-Z0-9_]{0,63}")
 _KEY_TEXT = re.compile(r"[A-Za-z0-9+/]{43}=")
@@ -36,7 +40,8 @@ class Kek(Protocol):
     """The kind of KEK, for people: it stands in the keyset file."""
 
     def wrap(self, plaintext: bytes, header: bytes) -> bytes:
-        """Seal `plaintext`; `header` is authenticated with it."""
+        """Seal `plaintext`; `header` is authenticated with it. Raises SetUpError where the KEK
+        cannot be had."""
         ...
 
     def unwrap(self, wrapped: bytes, header: bytes) -> bytes:
@@ -60,10 +65,7 @@ class LocalKek:
         try:
             return aead.unseal(self._key, wrapped, header)
         except aead.UnsealError:
-            raise SetUpError(
-                "the keyset does not open: the KEK is another one, or the file was changed; "
-                "put the right KEK or an unchanged backup of the keyset in place"
-            ) from None
+            raise not_opened() from None
 
 
 def new_kek_text() -> str:
@@ -75,12 +77,19 @@ def open_kek(spec: str, base: Path) -> Kek:
     """The KEK that a configuration's `keys.kek` names.
 
     ``file:PATH`` (relative to `base`), ``env:NAME``, or ``command:ARGV`` (split as a shell
-    would, run in `base` without a shell). Raises SetUpError, which never holds what was read.
+    would, run in `base` without a shell); ``pkcs11:URI`` or ``aws-kms:KEY``, which are asked
+    only when they wrap or unwrap. Raises SetUpError, which never holds what was read.
     """
     kind, _, rest = spec.partition(":")
+    if kind == "pkcs11":
+        return Pkcs11Kek(rest)
+    if kind == "aws-kms":
+        return AwsKmsKek(rest)
     sources = {"file": _from_file, "env": _from_environment, "command": _from_command}
     if kind not in sources or not rest:
-        raise SetUpError("keys.kek is none of file:PATH, env:NAME and command:ARGV")
+        raise SetUpError(
+            "keys.kek is none of file:PATH, env:NAME, command:ARGV, pkcs11:URI and aws-kms:KEY"
+        )
     return LocalKek(kind, _decoded(sources[kind](rest, base), kind))
 
 

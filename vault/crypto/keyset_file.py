@@ -45,10 +45,13 @@ def save(path: Path, keyset: Keyset, kek: Kek) -> None:
     """Write the keyset whole, mode 0600, in place of an older generation, or not at all.
 
     Raises SetUpError where the file is of this generation or a newer one (somebody else has
-    changed it), is no keyset, or cannot be written.
+    changed it), is no keyset, or cannot be written; and where the KEK cannot open what it has
+    just sealed (rights to one do not mean rights to the other), before anything is replaced.
     """
-    header = _header(keyset, kek)
-    wrapped = kek.wrap(_plain(keyset), _authenticated(header))
+    header, plain = _header(keyset, kek), _plain(keyset)
+    wrapped = kek.wrap(plain, _authenticated(header))
+    if kek.unwrap(wrapped, _authenticated(header)) != plain:
+        raise SetUpError("the KEK does not give back what it was given: nothing is written")
     text = _text(header, wrapped)
     try:
         with _locked(path.parent) as folder:
