@@ -10,7 +10,7 @@ are doubtful, and no source issues 00, 13-19 or 43-49.
 """
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 DEPARTMENTS = (*(f"{n:02d}" for n in range(100)), "2A", "2B")
@@ -85,7 +85,7 @@ class Bodies:
 
     def __init__(self, blocks: Iterable[Block], first: int = 0) -> None:
         self.first = first
-        self.triples: Sequence[int] = [t for block in blocks for t in block.triples()]
+        self.triples = array("i", (t for block in blocks for t in block.triples()))
         self.departments = len(DEPARTMENTS) - first
         self.orders = 1000 - first
         self.size = len(self.triples) * self.departments * 1000 * self.orders
