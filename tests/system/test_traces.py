@@ -105,6 +105,30 @@ def test_a_group_is_one_commit_with_links(traced: Service, collector: Collector)
     assert sum(int(charges) for charges in told) == len(settles) == 64
 
 
+def test_what_is_not_sampled_hides_nothing_of_what_is(
+    traced: Service, collector: Collector
+) -> None:
+    desk = traced.credentials["desk"]
+    token = traced.post("tokenise/fr-nir", {"value": NIR}, desk).body["token"]
+
+    def ask(number: int) -> None:
+        with (
+            jeton.Client(traced.url, desk, purpose="care", headers=jeton.tracing.headers) as client,
+            jeton.tracing.continued(f"00-{number + 1:032x}-{PARENT}-0{number % 2}"),
+        ):
+            client.detokenise("fr-nir", token)
+
+    with ThreadPoolExecutor(8) as callers:
+        list(callers.map(ask, range(48)))
+    traced.stop()
+    seen = {int(span.trace_id.hex(), 16) - 1 for span in collector.named("ledger settle")}
+    assert seen == set(range(1, 48, 2))
+    commits = collector.named("store commit")
+    found = {span.parent_span_id for span in commits}
+    found |= {link.span_id for span in commits for link in span.links}
+    assert {span.span_id for span in collector.named("ledger settle")} <= found
+
+
 def test_a_failure_is_one_and_says_nothing(traced: Service, collector: Collector) -> None:
     desk = traced.credentials["desk"]
     secret = str(uuid.uuid4())

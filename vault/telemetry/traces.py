@@ -65,9 +65,15 @@ class Traces:
         self, name: str, attributes: Mapping[str, str | int], of: Sequence[Span] = ()
     ) -> Iterator[Span]:
         """A span of the current one; where it is done for several at once, of the first of them,
-        with links to the others. It fails where this is left by an exception."""
-        context = trace.set_span_in_context(of[0]) if of else None
-        links = [Link(span.get_span_context()) for span in of[1:]]
+        with links to the others. It fails where this is left by an exception. Of what is not
+        sampled there are no parts."""
+        sampled = [span for span in of if span.is_recording()]
+        whole = next(iter([*sampled, *of]), None) or trace.get_current_span()
+        if whole.get_span_context().is_valid and not whole.is_recording():
+            yield whole
+            return
+        context = trace.set_span_in_context(whole)
+        links = [Link(span.get_span_context()) for span in sampled[1:]]
         with self._tracer.start_as_current_span(
             name,
             context,
