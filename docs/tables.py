@@ -99,6 +99,9 @@ NOTES = {
     "server.metrics_host": "With `metrics_port`: where `/metrics` listens.",
     "keys.keyset": "The keyset's file.",
     "keys.kek": "Where the key that unwraps it comes from; see below.",
+    "keys.kek_required_within": (
+        "Seconds that a running service goes on while its KEK is away; nothing said: it never asks."
+    ),
     "store.url": "Where counters, persons and locks are kept.",
     "audit.folder": "Where the record is.",
     "audit.retention_days": "How long entries are kept.",

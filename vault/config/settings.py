@@ -50,6 +50,9 @@ class Server(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keyset: Path = Path("keyset.json")
     kek: str = "file:kek.key"
+    kek_required_within: Annotated[float, msgspec.Meta(gt=0, le=31 * DAY)] | None = None
+    """Seconds for which a running service goes on with its keys while their KEK cannot be had.
+    None: as long as it runs."""
 
 
 class StoreSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
