@@ -35,6 +35,15 @@ def test_the_backup_drill_of_the_keys_page_works(tmp_path: Path) -> None:
     assert not (tmp_path / "restored").exists()
 
 
+def test_the_hardware_modules_page_works(tmp_path: Path) -> None:
+    for program in ("softhsm2-util", "pkcs11-tool"):
+        need_program(program)
+    need_module("pkcs11")
+    script = "\n".join(blocks("docs/kek-pkcs11.md", "bash"))
+    printed = run_bash(f"jeton init\n{script}", tmp_path)
+    assert "primary" in printed
+
+
 def test_the_python_clients_page_runs(
     new_service: Callable[[], Service],
     monkeypatch: pytest.MonkeyPatch,

@@ -14,7 +14,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from msgspec.structs import replace
@@ -25,8 +25,9 @@ from vault.access.identity import Identities, Principal
 from vault.access.limits import ceilings
 from vault.audit.entry import Disclosure
 from vault.audit.names import this_host
-from vault.config import Server, Settings
+from vault.config import Operation, Server, Settings
 from vault.crypto.kek import open_kek
+from vault.crypto.keks.watch import KekWatch
 from vault.crypto.keyset import Keyset
 from vault.crypto.keyset_file import load as load_keyset
 from vault.crypto.secret import KeyAccess
@@ -41,6 +42,7 @@ from vault.store import TokenStore, is_redis, open_store, open_tokens
 from vault.store.base import Charge, Store
 from vault.store.redis.weaknesses import WEAKNESSES
 from vault.telemetry import Names, know, log
+from vault.telemetry.keks import tell_of_kek
 from vault.telemetry.ledger import LedgerListener
 from vault.telemetry.metrics import Metrics
 from vault.telemetry.store import StoreListener
@@ -66,15 +68,18 @@ class Rules:
     def __init__(self, settings: Settings) -> None:
         """Raises SetUpError for a keyset that cannot be opened or a bad transformation."""
         self.settings = settings
-        self.keyset: Keyset = load_keyset(
-            settings.keys.keyset, open_kek(settings.keys.kek, settings.keys.keyset.parent)
-        )
+        self.keyset = self.open_keyset()
         self.transformations = compile_transformations(settings, self.keyset)
         self.identities = Identities(settings)
         self.access = Access(settings)
         self.honeytokens = Honeytokens(settings.honeytokens)
         key = self.keyset.derive_root("person").reveal(KeyAccess())
         self.persons = Persons(key, self.transformations)
+
+    def open_keyset(self) -> Keyset:
+        """As it is now. Blocks; raises SetUpError where it or its KEK cannot be had."""
+        keys = self.settings.keys
+        return load_keyset(keys.keyset, open_kek(keys.kek, keys.keyset.parent))
 
     @property
     def vaulted(self) -> bool:
@@ -130,6 +135,7 @@ class Vault:
         alarms: Alarms,
         metrics: Metrics,
         pool: Executor,
+        kek: KekWatch,
         tracing: "Tracing | None" = None,
     ) -> None:
         self.rules = rules
@@ -141,6 +147,8 @@ class Vault:
         self.metrics = metrics
         self.development = rules.settings.development
         self.pool = pool
+        self._kek = kek
+        self._check_kek = kek.check
         key = rules.keyset.derive_root("fingerprint").reveal(KeyAccess())
         self._fingerprint = hmac.new(key, digestmod="sha256")
         self._identities = rules.identities
@@ -181,10 +189,12 @@ class Vault:
 
     def at_once(self, call: Call) -> Answer | None:
         """None where the answer has to be waited for: `perform` the call then."""
+        self._check_kek()
         return self.service.at_once(call)
 
     async def perform(self, call: Call) -> Answer:
         """Raises Refusal with nothing answered."""
+        self._check_kek()
         return await self.service.perform(call)
 
     def fingerprint(self, *parts: bytes) -> bytes:
@@ -209,6 +219,8 @@ class Vault:
     async def readiness(self) -> Readiness:
         """Tokenising goes on without the record, and within its leases without the store. What
         nothing but random tokens could do needs their store too."""
+        if (gone := self._kek.trouble) is not None:
+            return Readiness(dict.fromkeys(get_args(Operation), False), gone)
         trouble, tokenises = None, True
         try:
             state = await self.store.state()
@@ -247,6 +259,7 @@ class Vault:
         rules.check_follows(self.rules)
         known = await self.store.raise_generation(rules.keyset.generation)
         rules.keyset.refuse_older_than(known)
+        self._kek.renew(rules.open_keyset, settings.keys.kek_required_within)
         self.alarms.renew(settings.honeytokens.webhook)
         self.ledger.renew(rules.keyset.generation, rules.charge_of)
         _tell_names_of(settings, self.metrics)
@@ -259,6 +272,7 @@ class Vault:
             self.alarms,
             self.metrics,
             self.pool,
+            self._kek,
             self._tracing,
         )
 
@@ -381,4 +395,6 @@ async def open_vault(settings: Settings, tracing: "Tracing | None" = None) -> As
         alarms = Alarms(honeytokens.outbox, honeytokens.webhook, key, tell)
         alarms.start()
         stack.push_async_callback(alarms.close)
-        yield Vault(rules, ledger, store, tokens, alarms, metrics, pool, tracing)
+        kek = KekWatch(rules.open_keyset, settings.keys.kek_required_within, tell_of_kek).start()
+        stack.push_async_callback(kek.close)
+        yield Vault(rules, ledger, store, tokens, alarms, metrics, pool, kek, tracing)

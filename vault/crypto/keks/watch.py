@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from typing import Final, Literal
+from typing import Final, Literal, Self
 
 from vault.errors import Refusal, SetUpError
 
@@ -42,8 +42,9 @@ class KekWatch:
         self._task: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
 
-    def start(self) -> None:
+    def start(self) -> Self:
         self._task = asyncio.create_task(self._run(), name="kek watch")
+        return self
 
     def renew(self, open_keyset: Callable[[], object], within: float | None) -> None:
         """Go on under a new configuration, whose keyset was just opened."""
@@ -62,6 +63,11 @@ class KekWatch:
         if self._within is None or self._clock() - self._seen <= self._within:
             return None
         return Refusal("keys_unavailable", "the keys' KEK has been away for too long", 5)
+
+    def check(self) -> None:
+        """Raises Refusal (keys_unavailable) where the keys may not be used any more."""
+        if (trouble := self.trouble) is not None:
+            raise trouble
 
     async def look(self) -> None:
         """Ask once."""
