@@ -73,11 +73,13 @@ class Answer:
     def _parser(self, message: Message) -> Parser | None:
         parsers = self._route.response.parsers
         guarded = Untouched() if message.guard is not None and self._has_body else None
-        if not parsers.any or not self._has_body:
+        if not self._has_body or (not parsers.any and guarded is None):
             return guarded
         fields = self.head.fields
         if self._response.status == 206 or b"content-range" in fields:
             raise Refusal("upstream_invalid", "a part of a body cannot be rewritten")
+        if not parsers.any:
+            return guarded
         parser = parsers.of(fields.get(b"content-type", b"").decode("latin-1"))
         if parser is None and self._route.configured.others == "block":
             raise of_answer(Refusal("blocked", "no rule of this route is about such a body"))
@@ -94,7 +96,11 @@ class Answer:
                 await self._stream(message.streaming(parser, coding), pieces, chunks)
                 return
         try:
-            unfolded = pieces if coding is None else coding.whole(pieces)
+            unfolded = pieces if coding is None else coding.whole(pieces, self._whole)
+            if unfolded is None:  # small as it came, and large
+                await message.head_alone()
+                await self._stream(message.streaming(parser, self._coding()), pieces, chunks)
+                return
             out = await message.whole(parser, unfolded)
         except Stopped as error:
             if self._route.configured.unparsable != "pass" or isinstance(error, (Blocked, Leak)):
@@ -115,11 +121,12 @@ class Answer:
             await self._more(await streaming.feed(chunk))
         await self._end(await streaming.close())
 
-    async def _pass(self, message: Message | None, chunks: AsyncIterator[bytes]) -> None:  # noqa: ARG002
-        headers = self._passed_on()
+    async def _pass(self, message: Message | None, chunks: AsyncIterator[bytes]) -> None:
         if not self._has_body:
-            await self._one(headers, b"")
+            changes = self._route.response.parsers.any or (message and message.guard)
+            await self._one(self._rewritten() if changes else self._passed_on(), b"")
             return
+        headers = self._passed_on()
         first = await anext(chunks, b"")
         if self._response.content.at_eof():
             await self._one(headers, first)
@@ -170,5 +177,7 @@ def _check(head: Head) -> None:
     chunked, length = b"transfer-encoding" in head.fields, b"content-length" in head.fields
     if (length and chunked) or (length and head.count(b"content-length") > 1):
         raise Refusal("upstream_invalid", "the upstream's answer has two lengths")
+    if any(head.count(name) > 1 for name in (b"content-encoding", b"content-type")):
+        raise Refusal("upstream_invalid", "the upstream's answer says twice what its body is")
     if any(_CONTROL.search(value) for _, value in head.headers):
         raise Refusal("upstream_invalid", "a header of the upstream's holds a control character")

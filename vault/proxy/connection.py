@@ -44,7 +44,8 @@ class _Cycle(RequestResponseCycle):
 
     def _send_whole(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
         names = {name for name, _ in headers}
-        if status not in {204, 304} and b"content-length" not in names:
+        told = body or self.scope["method"] != "HEAD"  # what GET would bring is not known
+        if told and status not in {204, 304} and b"content-length" not in names:
             headers = [*headers, (b"content-length", b"%d" % len(body))]
         if CLOSE in headers:
             self.keep_alive = False

@@ -37,7 +37,7 @@ _VISIBLE = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 _TEXT = re.compile(rb"[\x09\x20-\x7e\x80-\xff]*")
 _USUAL = re.compile(rb"(?:/[\w~!$&'()*+,;=:@-][\w.~!$&'()*+,;=:@-]*)*/?", re.ASCII)
 """Paths that are in their normal form at first sight."""
-_ONCE = (b"content-length", b"content-type", b"host")
+_ONCE = (b"content-encoding", b"content-length", b"content-type", b"host")
 _ESCAPE = re.compile(rb"%(?:([0-9A-Fa-f]{2})|)")
 _PLAIN = re.compile(rb"[0-9A-Za-z._~/\\-]")
 """Nobody has to escape these, and a slash that is escaped is none to some and one to others."""

@@ -11,7 +11,7 @@ from vault.proxy.bodies.form import FormParser
 from vault.proxy.bodies.hl7 import Hl7Parser
 from vault.proxy.bodies.json import JsonParser
 from vault.proxy.bodies.multipart import FieldParser, MultipartParser, Part
-from vault.proxy.bodies.pieces import Parser, Rule
+from vault.proxy.bodies.pieces import Parser, Rule, Unparsable
 from vault.proxy.bodies.text import TextParser, has_right_key
 from vault.proxy.bodies.xml import XmlParser
 
@@ -74,8 +74,11 @@ class Parsers:
 
     def of(self, content_type: str) -> Parser | None:
         """A parser for a body of this Content-Type; None where no rule is about such bodies.
-        Raises Unparsable for a multipart body without a boundary that can be."""
+        Raises Unparsable for a multipart body without a boundary that can be, and for a charset
+        whose digits are not those of ASCII: nothing would be found in it."""
         kind = kind_of(content_type, self._route)
+        if self._makers and kind not in {None, "xml"} and not _is_ascii(content_type):
+            raise Unparsable("the charset does not hold ASCII", 0)
         if kind == "multipart" and self._makers:
             boundary = _parameter(content_type, "boundary")
             return MultipartParser(boundary, self._part)
@@ -117,6 +120,15 @@ class Parsers:
                 return FieldParser(rule)
         maker = self._makers.get(kind_of(part.content_type, self._route) or "")
         return maker() if maker is not None else None
+
+
+def _is_ascii(content_type: str) -> bool:
+    """Whether a body's charset, if it says one, writes digits as ASCII does."""
+    charset = _parameter(content_type, "charset")
+    try:
+        return not charset or "09aZ+@".encode(charset) == b"09aZ+@"
+    except (LookupError, UnicodeError, ValueError):
+        return False
 
 
 def _parameter(content_type: str, name: str) -> str:

@@ -1,6 +1,7 @@
 """One pass over a message: its fields are asked for together and put back, a body that is too
 large for that in batches as it passes."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from vault.proxy.bodies.pieces import Field, Parser, Piece
@@ -103,11 +104,17 @@ class Coding:
     def unfold(self, chunk: bytes) -> Iterator[bytes]:
         return self._decoder.feed(chunk)
 
-    def whole(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """All of a body that is there. Raises BadEncoding, Bomb."""
+    def whole(self, pieces: Iterable[bytes], size: int) -> list[bytes] | None:
+        """All of a body that is there; None where it unfolds to more than `size` bytes, which
+        this coding has then been spent on. Raises BadEncoding, Bomb."""
+        unfolded, held = list[bytes](), 0
         for piece in pieces:
-            yield from self._decoder.feed(piece)
+            for part in self._decoder.feed(piece):
+                held += len(part)
+                if held <= size:
+                    unfolded.append(part)
         self._decoder.close()
+        return unfolded if held <= size else None
 
     def unfolded(self) -> None:
         """Raises BadEncoding where something is missing."""
@@ -130,9 +137,10 @@ class Streaming:
         """Raises whatever stops a message."""
         if self._coding is None:
             return self._guarded(await self._rewriter.feed(chunk))
-        out = [
-            self._guarded(await self._rewriter.feed(piece)) for piece in self._coding.unfold(chunk)
-        ]
+        out = []
+        for piece in self._coding.unfold(chunk):
+            out.append(self._guarded(await self._rewriter.feed(piece)))
+            await asyncio.sleep(0)  # a chunk may unfold to much, and others have their turn
         return self._coding.fold(b"".join(out))
 
     async def close(self) -> bytes:

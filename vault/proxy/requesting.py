@@ -105,7 +105,8 @@ class Request:
         without = FORWARDED
         if self._rewritten:
             without = without | INTEGRITY | _LENGTH
-        answers_change = self._route.response.parsers.any
+        guard = self._route.configured.guard_responses
+        answers_change = self._route.response.parsers.any or guard != "off"
         if answers_change:
             offered = self._head.fields.get(b"accept-encoding", b"").decode("latin-1")
             without = without | _PARTIAL
@@ -147,11 +148,12 @@ class Request:
         coding = self._coding()
         pieces = await self._incoming.up_to(self._whole)
         if self._incoming.more:
-            await message.head_alone()
-            self._rewritten = True
-            return self._streamed(message.streaming(parser, coding), pieces)
+            return await self._begun(message.streaming(parser, coding), message, pieces)
         try:
-            unfolded = pieces if coding is None else coding.whole(pieces)
+            unfolded = pieces if coding is None else coding.whole(pieces, self._whole)
+            if unfolded is None:  # small as it came, and large
+                streaming = message.streaming(parser, self._coding())
+                return await self._begun(streaming, message, pieces)
             out = await message.whole(parser, unfolded)
         except Stopped as error:
             if self._route.configured.unparsable != "pass" or isinstance(error, (Blocked, Leak)):
@@ -160,6 +162,11 @@ class Request:
             return b"".join(pieces)
         self._rewritten = True
         return out if coding is None else coding.fold(out, last=True)
+
+    async def _begun(self, streaming: Streaming, message: Message, pieces: list[bytes]) -> Body:
+        await message.head_alone()
+        self._rewritten = True
+        return self._streamed(streaming, pieces)
 
     def _coding(self) -> Coding | None:
         name = self._head.fields.get(b"content-encoding", b"").decode("latin-1").lower()
