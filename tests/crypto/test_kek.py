@@ -50,7 +50,8 @@ def test_new_ones_are_fresh_and_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("spec", ["", "file", "file:", "env:", "vault:x", "kek.key", ":x"])
 def test_refuses_other_specifications(spec: str, tmp_path: Path) -> None:
-    with pytest.raises(SetUpError, match="none of file:PATH, env:NAME, command:ARGV, pkcs11:URI and aws-kms:KEY"):
+    known = "none of file:PATH, env:NAME, command:ARGV, pkcs11:URI and aws-kms:KEY"
+    with pytest.raises(SetUpError, match=known):
         open_kek(spec, tmp_path)
 
 

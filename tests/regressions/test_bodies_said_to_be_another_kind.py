@@ -103,11 +103,13 @@ def test_others_do_not_wait_for_what_unfolds(edge: Edge, behind: Upstream) -> No
     said = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
     longest = 0.0
     with ThreadPoolExecutor(1) as pool:
+        sent = time.monotonic()
         large = pool.submit(edge.ask, "POST", "/in/a", body, said)
         while not large.done():
             began = time.monotonic()
             edge.ask("GET", "/livez", port=edge.pages)
             longest = max(longest, time.monotonic() - began)
+        taken = time.monotonic() - sent
         assert large.result().status == 200
     assert gzip.decompress(behind.last.body).count(b'"nir":') == 60_000
-    assert longest < 1.0
+    assert longest < taken / 3
