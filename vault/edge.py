@@ -51,6 +51,7 @@ class EdgeProcess:
         if _fixed(settings) != _fixed(before.rules.settings):
             raise SetUpError("a change of the proxy's addresses needs a restart")
         earlier = self._upstreams
+        check(settings)  # what the vault has taken in cannot be taken back
         await self._put_in_force(await before.reload(settings))
         asyncio.get_running_loop().call_later(
             settings.server.shutdown_timeout, _spawn_close, earlier
@@ -70,6 +71,17 @@ class EdgeProcess:
     async def _close(self) -> None:
         for upstream in self._upstreams:
             await upstream.close()
+
+
+def check(settings: Settings) -> None:
+    """Whether routes and upstreams can be put into force. Raises SetUpError."""
+    proxy = settings.proxy
+    if not proxy.routes:
+        raise SetUpError("proxy.routes: there are none; docs/proxy.md begins with one")
+    for name in proxy.listeners:
+        routes_of(settings, name, lambda *_: False)
+    for name, one in proxy.upstreams.items():
+        Upstream(name, one)
 
 
 _CLOSING: set[asyncio.Task[None]] = set()
@@ -94,8 +106,7 @@ def run(
     """Serve the listeners of the configuration at `path`, with `environ` laid over it, until
     SIGTERM or SIGINT. Raises SetUpError where it cannot start."""
     settings = load(path, environ)
-    if not settings.proxy.routes:
-        raise SetUpError("proxy.routes: there are none; docs/proxy.md begins with one")
+    check(settings)
     install(names_of(settings))
     process = EdgeProcess(settings)
     own = pages(process.door, {"/livez": livez, "/readyz": readyz, **METRICS})

@@ -124,7 +124,7 @@ class Exchange:
             raise Refusal("upgrade_refused", "no protocol but HTTP/1.1 is passed on")
         route, captured = self._find(listener, method, fields)
         self._route = route
-        check_request(head, route.end_user.header)
+        check_request(head, route.end_user.header, route.twins)
         head.captured = captured
         ask = self._asker(route, headers)
         incoming = Incoming(self._receive, head)

@@ -161,7 +161,14 @@ def _segment(text: str) -> bytes:
     return quote(text, safe="").encode()
 
 
-def check_request(head: Head, named: bytes | None) -> None:
+def twins(more: Iterable[bytes]) -> frozenset[bytes]:
+    """How headers that mean something to us, `more` among them, read to those to whom a hyphen is
+    an underscore: CGI, and what came after it."""
+    meant = {*FORWARDED, *_ONCE, b"transfer-encoding", *more}
+    return frozenset(name.replace(b"-", b"_") for name in meant)
+
+
+def check_request(head: Head, named: bytes | None, twins: frozenset[bytes]) -> None:
     """Whether those behind us can only read the head as we do. `named` is the header that says
     for whom a request is, if one does. Raises Refusal ``malformed_request``."""
     if not _USUAL.fullmatch(head.path) and not _is_normal(head.path):
@@ -174,7 +181,7 @@ def check_request(head: Head, named: bytes | None) -> None:
     for name, value in headers:
         if not _TEXT.fullmatch(value):
             raise Refusal("malformed_request", "a header holds a control character")
-        if b"_" in name and name.replace(b"_", b"-") in {*FORWARDED, named}:
+        if b"_" in name and name.replace(b"-", b"_") in twins:
             raise Refusal("malformed_request", "a header that reads as another one")
 
 
@@ -188,8 +195,11 @@ def _is_normal(path: bytes) -> bool:
     return all(one and not _PLAIN.fullmatch(bytes.fromhex(one.decode())) for one in escapes)
 
 
-def passed_on(head: Head, without: frozenset[bytes] = frozenset()) -> list[Header]:
-    """The headers that are not of this connection alone, nor `without`."""
+def passed_on(
+    head: Head, without: frozenset[bytes] = frozenset(), meant: frozenset[bytes] = frozenset()
+) -> list[Header]:
+    """The headers that are not of this connection alone, nor `without`; those `meant` are not to
+    be named so."""
     gone = HOP_BY_HOP | without
     if b"connection" in head.fields:
         named = {
@@ -198,7 +208,7 @@ def passed_on(head: Head, without: frozenset[bytes] = frozenset()) -> list[Heade
             if name == b"connection"
             for option in value.split(b",")
         }
-        gone = gone | named - {b"host", b"content-length", b"content-type"}
+        gone = gone | named - {b"host", b"content-length", b"content-type", *meant}
     return [one for one in head.headers if one[0] not in gone]
 
 

@@ -111,7 +111,7 @@ class Request:
             offered = self._head.fields.get(b"accept-encoding", b"").decode("latin-1")
             without = without | _PARTIAL
             more = [*more, (b"accept-encoding", accepted(offered).encode("latin-1"))]
-        return passed_on(self._head, without) + more
+        return passed_on(self._head, without, self._route.meant) + more
 
     def _parser(self) -> Parser | None:
         parsers = self._route.request.parsers

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from vault.config import Client, Settings
 from vault.config import Route as Configured
 from vault.proxy.end_user import EndUser
+from vault.proxy.head import twins
 from vault.proxy.kinds import IsToken, media_type
 from vault.proxy.rules import Rules
 
@@ -32,6 +33,13 @@ class Route:
             for grant in (client.grants if client is not None else ())
             if configured.purpose in grant.purposes
         )
+        meant = self.request.headers
+        if self.end_user.header is not None:
+            meant = {*meant, self.end_user.header}
+        self.meant = frozenset(meant)
+        """Names of headers that the route reads: no caller can have them taken away."""
+        self.twins = twins(meant)
+        """Names of headers that could be taken for one that the route reads."""
         self._hosts = {host.lower().encode() for host in configured.hosts}
         self._methods = frozenset(configured.methods)
         self._types = frozenset(configured.content_types)

@@ -45,6 +45,12 @@ class Rules:
                 bodies.setdefault(kind, []).append(rule)
         self.parsers = _parsers(bodies, route, is_token, at)
 
+    @property
+    def headers(self) -> set[bytes]:
+        """The names of those that are rewritten, or lend contexts."""
+        places = [*(place for place, _ in self.head), *self.borrowed.values()]
+        return {place.name.encode() for place in places if place.part == "header"}
+
     def __bool__(self) -> bool:
         return bool(self.head) or self.parsers.any
 

@@ -1,6 +1,8 @@
 """What stands behind the proxy: its endpoints, which of them are well, and the way to them."""
 
 import asyncio
+import http
+import importlib
 import ssl
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -9,6 +11,7 @@ from itertools import count
 from typing import Final
 
 import aiohttp
+from aiohttp.http_parser import HttpResponseParserPy
 from multidict import CIMultiDict
 from yarl import URL
 
@@ -22,6 +25,7 @@ Body = bytes | AsyncIterator[bytes] | None
 AWAY_SECONDS: Final = 2.0
 """An endpoint that could not be connected to is left alone for this long, if there are others."""
 _UNSENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+_LAST_STATUS: Final = 599
 _OWN: Final = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
 """Headers that the client would add by itself."""
 
@@ -50,6 +54,7 @@ class Upstream:
         self._watching: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
+        read_strictly()
         configured = self.configured
         timeout = aiohttp.ClientTimeout(
             total=None,
@@ -93,7 +98,7 @@ class Upstream:
         for endpoint in self._in_turn():
             url = URL(endpoint.url + path, encoded=True)
             try:
-                return await self._session.request(
+                answer = await self._session.request(
                     method, url, headers=said, data=body, allow_redirects=False
                 )
             except _UNSENT:
@@ -107,6 +112,9 @@ class Upstream:
                 ) from None
             except (aiohttp.ClientError, ValueError):
                 raise Refusal("upstream_invalid", "the upstream's answer is no HTTP/1.1") from None
+            else:
+                _check(answer)
+                return answer
         raise Refusal("upstream_unavailable", "the upstream cannot be reached", 1)
 
     def _in_turn(self) -> Sequence[Endpoint]:
@@ -133,6 +141,32 @@ class Upstream:
         if well is not endpoint.well:
             log.info("upstream-health", upstream=self.name, well=well)
         endpoint.well = well
+
+
+def read_strictly() -> None:
+    """Make aiohttp refuse answers with bare line feeds, folded headers, or spaces about names and
+    sizes. It does so in Python's development mode only, and has no other switch for it."""
+    for parser in ("aiohttp._http_parser", "aiohttp.http_parser"):  # in C, where it is built
+        with suppress(ImportError):
+            vars(importlib.import_module(parser))["DEBUG"] = True
+    HttpResponseParserPy.lax = False
+
+
+def _check(answer: aiohttp.ClientResponse) -> None:
+    """Whether everybody would end its body where aiohttp does. Raises Refusal
+    ``upstream_invalid``."""
+    codings = [value for name, value in answer.raw_headers if name.lower() == b"transfer-encoding"]
+    version = answer.version
+    fits = (
+        http.HTTPStatus.OK <= answer.status <= _LAST_STATUS
+        and version is not None
+        and version.major == 1
+        and (not codings or [one.strip().lower() for one in codings] == [b"chunked"])
+        and not (codings and version.minor == 0)
+    )
+    if not fits:
+        answer.close()
+        raise Refusal("upstream_invalid", "the upstream's answer is no HTTP/1.1")
 
 
 def _text(value: bytes) -> str:
