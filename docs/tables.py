@@ -69,6 +69,7 @@ SECTIONS: list[tuple[str, type[msgspec.Struct]]] = [
     ("keys", settings.Keys),
     ("store", settings.StoreSettings),
     ("audit", settings.Audit),
+    ("audit.witness", settings.Witness),
     ("transformations.NAME", settings.Transformation),
     ("clients.NAME", settings.Client),
     ("clients.NAME.credentials[]", settings.Credential),

@@ -66,7 +66,16 @@ class _Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     signature: str
 
 
+class _Number(msgspec.Struct):
+    number: int
+
+
+class _NumberLine(msgspec.Struct):
+    checkpoint: _Number
+
+
 _encoder = msgspec.json.Encoder()
+_numbers = msgspec.json.Decoder(_NumberLine)
 _lines = msgspec.json.Decoder(_Line)
 _bodies = msgspec.json.Decoder(Checkpoint)
 
@@ -178,7 +187,7 @@ class Checkpoints:
                 retired=_furthest(last.retired if last else {}, retired or {}),
                 boot=boot_id(),
             )
-            self._append(self._sign(checkpoint))
+            append_lines(self._path, self._sign(checkpoint))
             self._number = checkpoint.number
             return checkpoint
 
@@ -186,23 +195,6 @@ class Checkpoints:
         body = _encoder.encode(checkpoint)
         line = _Line(msgspec.Raw(body), self._key.sign(body).hex())
         return _encoder.encode(line) + b"\n"
-
-    def _append(self, line: bytes) -> None:
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            size = _whole(self._path)
-            os.ftruncate(descriptor, size)
-            try:
-                if os.pwrite(descriptor, line, size) < len(line):
-                    raise RecordError("the checkpoint was written in part only")
-                os.fsync(descriptor)
-            except OSError:
-                os.ftruncate(descriptor, size)
-                raise
-        finally:
-            os.close(descriptor)
-        if size == 0:
-            sync_folder(self._folder)
 
     def _publish(self) -> None:
         path, pem = self._folder / PUBLIC_KEY, public_key_pem(self.public_key)
@@ -219,6 +211,26 @@ class Checkpoints:
         fresh.chmod(0o600)
         fresh.replace(path)
         sync_folder(self._folder)
+
+
+def append_lines(path: Path, lines: bytes) -> None:
+    """Add lines behind the whole ones of a file, and make all of it durable. Raises OSError, with
+    nothing added."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        size = _whole(path)
+        os.ftruncate(descriptor, size)
+        try:
+            if os.pwrite(descriptor, lines, size) < len(lines):
+                raise RecordError("the checkpoint was written in part only")
+            os.fsync(descriptor)
+        except OSError:
+            os.ftruncate(descriptor, size)
+            raise
+    finally:
+        os.close(descriptor)
+    if size == 0:
+        sync_folder(path.parent)
 
 
 def boot_id() -> str:
@@ -276,3 +288,37 @@ def all_lines(path: Path) -> Iterator[bytes]:
         for line in file:
             if line.endswith(b"\n"):
                 yield line
+
+
+def number_of(line: bytes | None) -> int:
+    """What a line says that its number is, unverified; 0 where there is none."""
+    try:
+        return _numbers.decode(line).checkpoint.number if line is not None else 0
+    except (msgspec.DecodeError, RecursionError):
+        return 0
+
+
+def lines_after(path: Path, number: int, most_bytes: int) -> list[bytes]:
+    """The whole lines with a higher number, in order; of many the first so many bytes of them.
+
+    Found by halving, for numbers only grow. Raises OSError.
+    """
+    low, high = 0, _whole(path)
+    end = high
+    if not end:
+        return []
+    with path.open("rb") as file:
+        while low < high:
+            middle = (low + high) // 2
+            file.seek(max(0, middle - 1))
+            if middle:
+                file.readline()
+            at = file.tell()
+            line = file.readline() if at < high else b""
+            if not line or number_of(line) > number:
+                high = middle
+            else:
+                low = at + len(line)
+        file.seek(low)
+        found = file.readlines(min(most_bytes, end - low)) if low < end else []
+    return [line for line in found if line.endswith(b"\n")]

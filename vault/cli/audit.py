@@ -24,6 +24,7 @@ from vault.cli.folders import of_each, of_one
 from vault.cli.group import Group, examples
 from vault.cli.options import config_option, json_option, moment
 from vault.cli.screen import note, print_json
+from vault.cli.witnessed import known_elsewhere, log_name, uncosigned
 from vault.config import Settings, load
 from vault.errors import SetUpError
 from vault.telemetry import Names, install
@@ -60,6 +61,7 @@ audit.add_command(ship)
         "jeton audit verify",
         "jeton audit verify --checkpoint kept.jsonl --receipt w0.42.5e1f...",
         "jeton audit verify --public-key kept.pem --json",
+        "jeton audit verify --witness https://witness:8300 --witness-key witness.pem",
     )
 )
 @config_option
@@ -93,6 +95,17 @@ audit.add_command(ship)
     metavar="DIR",
     help="The records of all machines that share a store, instead of this machine's own.",
 )
+@click.option(
+    "--witness",
+    metavar="DIR|URL",
+    help="A witness's folder, or where it listens: what it knows of the record.",
+)
+@click.option(
+    "--witness-key",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The witness's public key: its cosignatures, here and there, are held against it.",
+)
 @json_option
 def verify(
     config: Path,
@@ -100,6 +113,8 @@ def verify(
     receipts: Sequence[Receipt],
     public_key: Path | None,
     folders: Sequence[Path],
+    witness: str | None,
+    witness_key: Path | None,
     as_json: bool,
 ) -> int:
     """Find every place where the record was changed.
@@ -114,6 +129,8 @@ def verify(
     elsewhere = [line for file in checkpoints for line in file.read_bytes().splitlines(True)]
     if not folders and not settings.audit.folder.is_dir():
         raise SetUpError(f"there is no record at {settings.audit.folder}")
+    if witness is not None:
+        elsewhere += known_elsewhere(witness, settings, key, witness_key, every=bool(folders))
     state = stored.state(settings)
     if state is None:
         note("The store is not there: the record is not held against its marks.")
@@ -136,6 +153,10 @@ def verify(
         )
         for each in records
     ]
+    if witness_key is not None and not folders:
+        signer = load_public_key(witness_key)
+        for finding in uncosigned(settings.audit.folder, key, signer, log_name(settings)):
+            reports[0].add(finding)
     halted = None if state is None else state.halted
     if as_json:
         print_json(_described(merged(reports)) | {"stopped": halted})

@@ -35,6 +35,7 @@ VERBS: dict[str, tuple[Verb, ...]] = {
     "To look after it": (
         Verb("keys", "keys", "Look after the keyset: list, rotate, destroy, rewrap."),
         Verb("audit", "audit", "Read and verify the record."),
+        Verb("witness", "witness", "Keep the checkpoints of records elsewhere, and sign that."),
         Verb(
             "honeytokens",
             "honeytokens",

@@ -26,6 +26,7 @@ from vault.config.settings import (
     Transformation,
     Window,
 )
+from vault.config.witness import Witness
 
 __all__ = [
     "DAY",
@@ -52,6 +53,7 @@ __all__ = [
     "Transformation",
     "Upstream",
     "Window",
+    "Witness",
     "format_of",
     "load",
     "read",

@@ -10,6 +10,7 @@ from vault.config.proxy_checks import proxy_disagreements
 from vault.config.settings import Client, Grant, Server, Settings, Transformation
 from vault.config.shape import Problem, dotted, nearest
 from vault.config.store_checks import store_disagreements
+from vault.config.witness import witness_disagreements
 from vault.errors import SetUpError
 from vault.formats import CATALOGUE, Format, build
 
@@ -25,6 +26,8 @@ def disagreements(settings: Settings) -> Iterator[Problem]:
     """Every broken rule of well-shaped settings; none means that they may be served."""
     yield from _server(settings)
     yield from store_disagreements(settings.store)
+    if settings.audit.witness is not None:
+        yield from witness_disagreements(settings.audit.witness)
     for name, transformation in settings.transformations.items():
         at = dotted("transformations", name)
         yield from _name(name, at)

@@ -14,6 +14,7 @@ from vault.config.profiles import with_profiles
 from vault.config.proxy import Proxy
 from vault.config.settings import Settings
 from vault.config.shape import Problem, misfits, nearest
+from vault.config.witness import Witness
 from vault.errors import SetUpError
 
 PREFIX = "JETON__"
@@ -159,13 +160,25 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
             },
             **_anchored_files(store, folder, "tls_ca", "tls_certificate", "tls_key"),
         ),
-        audit=replace(audit, folder=folder / audit.folder),
+        audit=replace(
+            audit, folder=folder / audit.folder, witness=_anchored_witness(audit.witness, folder)
+        ),
         proxy=_anchored_proxy(settings.proxy, folder),
         honeytokens=replace(
             settings.honeytokens,
             file=folder / settings.honeytokens.file,
             outbox=folder / settings.honeytokens.outbox,
         ),
+    )
+
+
+def _anchored_witness(witness: Witness | None, folder: Path) -> Witness | None:
+    if witness is None:
+        return None
+    return msgspec.structs.replace(
+        witness,
+        credential=_anchored_address(witness.credential, "file:", folder),
+        **_anchored_files(witness, folder, "key", "tls_ca"),
     )
 
 

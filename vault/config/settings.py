@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from vault.config.proxy import Proxy
+from vault.config.witness import Witness
 
 Operation = Literal["tokenise", "detokenise", "mask", "match"]
 HOUR, DAY = 3_600, 86_400
@@ -89,6 +90,8 @@ class Audit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Below this much free space only reveals are still recorded."""
     alarm_bytes: Annotated[int, msgspec.Meta(ge=0, le=2**50)] = 1024 * 1024 * 1024
     """Below this much free space the log and the metrics raise an alarm."""
+    witness: Witness | None = None
+    """Who keeps the checkpoints elsewhere. None: nobody is asked."""
 
 
 class Transformation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

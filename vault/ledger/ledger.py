@@ -18,6 +18,7 @@ from vault.ledger.lease import Leases
 from vault.ledger.locks import Locks
 from vault.ledger.maintenance import Maintenance, Parts
 from vault.ledger.replay import ChargeOf
+from vault.ledger.witnessing import Witnessing
 from vault.store.base import Charge, Mark, Store
 
 
@@ -62,6 +63,7 @@ class Ledger:
             charge_of=charge_of,
         )
         self.maintenance = Maintenance(self._parts)
+        self._witnessing = Witnessing(settings, checkpoints.public_key, clock, tell, self._halt)
         self.check_lock = self._locks.check
         self.spend_now = self._leases.spend_now
         self.spend = self._leases.spend
@@ -80,8 +82,9 @@ class Ledger:
 
     @property
     def trouble(self) -> str | None:
-        """Why the record could not be written the last time; None while all is well."""
-        return self._record.trouble
+        """Why the record could not be written the last time, or is not witnessed; None while all
+        is well."""
+        return self._record.trouble or self._witnessing.trouble
 
     async def start(self) -> None:
         """Begin to settle. Raises Refusal where the start cannot be recorded."""
@@ -90,6 +93,7 @@ class Ledger:
         await self.maintenance.checkpoint()  # before the first entry: a record has checkpoints
         await self.event("start")
         self.maintenance.start()
+        self._witnessing.start()
 
     def renew(self, generation: int, charge_of: ChargeOf) -> None:
         """Go on under a new configuration: its keyset's generation, what its charges are."""
@@ -104,6 +108,7 @@ class Ledger:
         await self._committer.close()
         for duty in (self.maintenance.mark, self.maintenance.checkpoint):
             await _at_best(duty())
+        await _at_best(self._witnessing.close())
         self._record.close()
 
     async def settle(self, charge: Charge, disclosure: Disclosure) -> Receipt:
@@ -113,6 +118,8 @@ class Ledger:
         Refusal: request_id_reused, locked, budget_exhausted, store_unavailable,
         audit_unavailable; then nothing may be answered. The service counts it (`refused`).
         """
+        if (trouble := self._witnessing.trouble) is not None:
+            raise Refusal("audit_unavailable", trouble, 5)
         await self._locks.told()
         return await self._committer.settle(charge, disclosure)
 
@@ -144,11 +151,14 @@ class Ledger:
         await self._locks.read()
         return unlocked
 
-    async def alarm(self, detail: Detail, principal: str | None) -> None:
-        """Somebody asked for a person who does not exist: lock `principal` (where it is said),
-        and record it. What fails keeps nothing else from being done."""
+    async def alarm(
+        self, detail: Detail, principal: str | None, end_user: str | None = None
+    ) -> None:
+        """Somebody asked for a person who does not exist: lock `principal` (where it is said), or
+        one of its end users alone, and record it. What fails keeps nothing else from being done.
+        """
         if principal is not None:
-            await self._try_to(self.lock(principal, None, "honeytoken"))
+            await self._try_to(self.lock(principal, end_user, "honeytoken"))
         await self._try_to(self._alarmed(detail))
 
     async def accept_state(self, reason: str) -> None:
@@ -185,6 +195,13 @@ class Ledger:
                 other.close()
             found.append(Mark(writer, tail.sequence, tail.digest))
         return found
+
+    async def _halt(self, reason: str) -> None:
+        """Stop reveals until an operator accepts the state, on the record."""
+        if (await self._store.state()).halted is None:
+            await self._store.halt(reason)
+            self._parts.tell("halted", {"reason": reason})
+            await self.event("halted", {"reason": reason})
 
     async def _alarmed(self, detail: Detail) -> None:
         await self.event("honeytoken", detail)

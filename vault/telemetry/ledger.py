@@ -38,6 +38,8 @@ class LedgerListener:
             "record_space": self._space,
             "space_low": self._space_low,
             "retention": self._retention,
+            "witness_away": self._witness_away,
+            "witness_back": self._witness_back,
         }
 
     def __call__(self, name: str, facts: Facts) -> None:
@@ -96,3 +98,9 @@ class LedgerListener:
 
     def _retention(self, facts: Facts) -> None:
         log.info("segment-retired", count=facts.get("segments"))
+
+    def _witness_away(self, _: Facts) -> None:
+        log.error("witness-away")
+
+    def _witness_back(self, _: Facts) -> None:
+        log.info("witness-back")

@@ -27,7 +27,7 @@ EVENTS: Final = frozenset(
     reloaded reload-failed keys-loaded keys-unavailable
     store-unavailable store-recovered store-halted store-resumed store-weak tokens-filling
     record-repaired record-replayed record-unavailable record-recovered
-    checkpoint-written checkpoint-failed segment-retired
+    checkpoint-written checkpoint-failed segment-retired witness-away witness-back
     disk-space-low disk-space-recovered
     ledger-failed duty-failed
     budget-exhausted principal-locked principal-unlocked
@@ -65,7 +65,7 @@ REASONS: Final = frozenset(
     """.split()
 ) | frozenset(os.strerror(number) for number in errno.errorcode)
 DUTIES: Final = frozenset(
-    "free_space aggregates locks leases mark state store retention tick alarm".split()
+    "free_space aggregates locks leases mark state store retention tick alarm witness".split()
 )
 """What the ledger does beside answering."""
 ERRORS: Final = frozenset(
