@@ -13,7 +13,7 @@ from msgspec import inspect as shapes
 
 from vault import config, formats
 from vault.cli import main
-from vault.config import reading, settings
+from vault.config import reading, settings, witness
 from vault.store.redis.weaknesses import WEAKNESSES
 
 
@@ -141,7 +141,7 @@ def settings_tables() -> Iterator[str]:
     """A table for each section: key, default, allowed values, what it is.
 
     Raises KeyError for a key that nobody has put into words."""
-    notes = _field_notes(settings)
+    notes = _field_notes(settings) | _field_notes(witness)
     for title, section in SECTIONS:
         shape = shapes.type_info(section)
         assert isinstance(shape, shapes.StructType)
