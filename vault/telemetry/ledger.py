@@ -38,6 +38,7 @@ class LedgerListener:
             "record_space": self._space,
             "space_low": self._space_low,
             "retention": self._retention,
+            "witnessed": self._witnessed,
             "witness_away": self._witness_away,
             "witness_back": self._witness_back,
         }
@@ -56,6 +57,9 @@ class LedgerListener:
     def _upkeep(self, facts: Facts) -> None:
         locked, leased, waiting = (int(facts[name]) for name in ("locked", "leased", "waiting"))
         self._metrics.promises.upkeep(locked, leased, waiting)
+
+    def _witnessed(self, facts: Facts) -> None:
+        self._metrics.promises.witnessed(float(facts["at"]))
 
     def _checkpoint(self, facts: Facts) -> None:
         self._metrics.promises.checkpoint(float(facts["at"]), halted=bool(facts["halted"]))

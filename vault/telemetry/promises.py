@@ -76,6 +76,10 @@ class Promises:
         self._leased.set(leased)
         self._waiting.set(waiting)
 
+    def witnessed(self, at: float) -> None:
+        """The witness has signed a checkpoint at this time."""
+        self._witnessed.set(at)
+
     def checkpoint(self, at: float, *, halted: bool) -> None:
         """There is a checkpoint of about this time, and reveals are stopped or not."""
         self._checkpoint.set(at)
@@ -109,6 +113,9 @@ class Promises:
     def _make_record(self, counter: Callable[..., Counter], gauge: Makes) -> None:
         self._waiting = gauge(
             "ledger_waiting", "Requests that wait for their commit.", mode="livesum"
+        )
+        self._witnessed = gauge(
+            "witnessed_at_seconds", "When the witness last signed; 0: never.", mode="livemax"
         )
         self._checkpoint = gauge(
             "checkpoint_at_seconds", "About when the last checkpoint was signed.", mode="livemax"
