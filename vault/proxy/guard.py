@@ -8,11 +8,16 @@ from collections.abc import Callable
 from typing import Final
 
 from vault.errors import JetonError
-from vault.scan.finder import LONGEST, Kind, find
+from vault.scan.finder import MARGIN, Kind, find
+from vault.scan.readings import BEFORE
 
-_HELD: Final = LONGEST + 2
+_WAITING: Final = MARGIN - BEFORE
 """Bytes that wait for what comes after them: a number and what stands beside it."""
 _STAR: Final = b"*"
+_NINE: Final = b"9"
+_OPENERS: Final = frozenset(b":[, \t\r\n")
+_CLOSERS: Final = frozenset(b",]} \t\r\n")
+"""What stands beside a number of JSON that is no string."""
 
 Told = Callable[[int], None]
 
@@ -26,8 +31,9 @@ class Leak(JetonError):
 
 class Guard:
     """Looks at one body. `mode` is what happens to a number: ``report`` lets it pass, ``mask``
-    puts stars in its place, ``block`` raises before any byte of it leaves. `tell` hears how many
-    there were, whatever happens to them."""
+    puts stars in its place (nines in a number of JSON, which has to stay one), ``block`` raises
+    before any byte of it leaves. `tell` hears how many there were, whatever happens to them.
+    """
 
     def __init__(self, mode: str, tell: Told) -> None:
         self._mode = mode
@@ -35,6 +41,10 @@ class Guard:
         self._held = b""
         self._before = 0
         """Bytes of `_held` that are out, kept to be looked back at."""
+        self._masks: list[tuple[int, int, bytes]] = []
+        """Where in `_held` masks go on, and what they are made of."""
+        self._is_json: bool | None = None
+        """None until there is something to tell it by."""
 
     def feed(self, data: bytes) -> bytes:
         """What may leave now. Raises Leak."""
@@ -50,27 +60,44 @@ class Guard:
 
     def check(self, text: bytes) -> bytes:
         """A text that is all there. Raises Leak."""
-        once = Guard(self._mode, self._tell)
-        return once.feed(text) + once.close()
+        return Guard(self._mode, self._tell)._pass(text, last=True)  # noqa: SLF001 - its own kind
 
     def _pass(self, data: bytes, *, last: bool) -> bytes:
-        until = len(data) if last else max(self._before, len(data) - _HELD)
-        out: list[bytes] = []
-        at, count = self._before, 0
-        for found in find(data):
-            end = found.offset + found.length
-            if found.kind is not Kind.REAL or found.offset < at or found.offset >= until:
-                continue
-            count += 1
-            if self._mode == "mask":
-                out += (data[at : found.offset], _STAR * found.length)
-                at = end
-            until = max(until, end)
-        if count:
-            self._tell(count)
-            if self._mode == "block":
-                raise Leak(count)
-        out.append(data[at:until])
-        kept = max(until - 1, 0)
+        before = self._before
+        if self._is_json is None and (opening := data.lstrip()[:1]):
+            self._is_json = opening in {b"{", b"["}
+        until = len(data) if last else max(before, len(data) - _WAITING)
+        found = find(data)
+        mine = found.kinds == Kind.REAL
+        mine &= (found.offsets >= before) & (found.offsets < until)
+        if mine.any():
+            self._meet(data, found.offsets[mine].tolist(), found.lengths[mine].tolist())
+        out = self._masked(data)[before:until] if self._masks else data[before:until]
+        kept = max(until - BEFORE, 0)
         self._held, self._before = data[kept:], until - kept
-        return b"".join(out)
+        self._masks = [
+            (start - kept, end - kept, of) for start, end, of in self._masks if end > until
+        ]
+        return out
+
+    def _meet(self, data: bytes, offsets: list[int], lengths: list[int]) -> None:
+        self._tell(len(offsets))
+        if self._mode == "block":
+            raise Leak(len(offsets))
+        if self._mode == "mask":
+            for start, length in zip(offsets, lengths, strict=True):
+                of = _NINE if self._is_number(data, start, start + length) else _STAR
+                self._masks.append((start, start + length, of))
+
+    def _masked(self, data: bytes) -> bytes:
+        out = bytearray(data)
+        for start, end, of in self._masks:
+            out[max(start, 0) : end] = of * (end - max(start, 0))
+        return bytes(out)
+
+    def _is_number(self, data: bytes, start: int, end: int) -> bool:
+        """Whether it stands in JSON as a number."""
+        if not self._is_json:
+            return False
+        beside = data[start - 1] in _OPENERS if start else True
+        return data[start:end].isdigit() and beside and (end == len(data) or data[end] in _CLOSERS)

@@ -1,6 +1,7 @@
 """A report as SARIF 2.1.0 (OASIS), which code hosts and pipelines show beside the file's lines.
 
-A result's fingerprint is made of where it stands and of what kind it is: never of the value.
+A result's fingerprint is made of its file, its kind and which of those it is, so that it stays
+when lines are added elsewhere: never of the value.
 """
 
 import hashlib
@@ -29,9 +30,11 @@ def sarif(report: Report) -> dict[str, Any]:
         "runs": [
             {
                 "tool": {"driver": driver},
-                "columnKind": "utf16CodeUnits",
-                "invocations": [{"executionSuccessful": True, "toolExecutionNotifications": notes}],
+                "invocations": [
+                    {"executionSuccessful": not notes, "toolExecutionNotifications": notes}
+                ],
                 "results": [_result(one, place) for one in report.sources for place in one.places],
+                "properties": {one.name: one.counts for one in report.sources},
             }
         ],
     }
@@ -40,10 +43,11 @@ def sarif(report: Report) -> dict[str, Any]:
 def _result(source: Scanned, place: Place) -> dict[str, Any]:
     level, text = RULES[place.kind]
     file, _, member = source.name.partition("!")
-    stands = f"{file}\0{member}\0{place.kind}\0{place.offset}".encode()
-    region: dict[str, int] = {"byteOffset": place.offset, "byteLength": place.length}
+    stands = f"{file}\0{member}\0{place.kind}\0{place.nth}".encode()
+    region = {"byteOffset": place.offset, "byteLength": place.length}
     if not member:
-        region |= {"startLine": place.line, "startColumn": place.column}
+        # No column: SARIF counts characters of text, and this may be none.
+        region["startLine"] = place.line
     return {
         "ruleId": place.kind,
         "level": level,
@@ -51,7 +55,7 @@ def _result(source: Scanned, place: Place) -> dict[str, Any]:
         "locations": [
             {"physicalLocation": {"artifactLocation": {"uri": _uri(file)}, "region": region}}
         ],
-        "partialFingerprints": {"place/v1": hashlib.sha256(stands).hexdigest()[:32]},
+        "partialFingerprints": {"nth/v1": hashlib.sha256(stands).hexdigest()[:32]},
     }
 
 
