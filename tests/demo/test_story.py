@@ -148,7 +148,7 @@ def test_nothing_is_left_behind_by_an_interrupt(tmp_path: Path, number: signal.S
             break
     for _ in range(2):
         os.killpg(process.pid, number)
-    process.communicate(timeout=60)
+    process.communicate(timeout=180)
     assert process.returncode == 128 + number
     assert _left_behind(tmp_path) == []
 

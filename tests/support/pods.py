@@ -94,6 +94,10 @@ class Cluster:
         return Pod(self, f"{name}-{number}", item, **more)  # type: ignore[arg-type]
 
 
+RESTARTS = 3
+"""How often a pod that ends before it is ready is started again."""
+
+
 @dataclass
 class Pod:
     cluster: Cluster
@@ -140,10 +144,13 @@ class Pod:
     def await_ready(self, seconds: float = 60.0) -> float:
         """Probe as often as the manifest says until it is ready; how long that took."""
         began = time.monotonic()
-        probe = self.container["readinessProbe"]
+        probe, restarts = self.container["readinessProbe"], 0
         while not self.probe("readinessProbe"):
             assert self.process is not None
-            assert self.process.poll() is None, f"{self.name} ended:\n{self.tail()}"
+            if self.process.poll() is not None:  # a kubelet starts it again
+                restarts += 1
+                assert restarts <= RESTARTS, f"{self.name} ended:\n{self.tail()}"
+                self.start()
             assert time.monotonic() < began + seconds, f"{self.name}: not ready\n{self.tail()}"
             time.sleep(min(probe["periodSeconds"], 0.5))
         return time.monotonic() - began
