@@ -14,7 +14,7 @@ from vault.proxy.guard import Leak
 from vault.proxy.head import Head, passed_on
 from vault.proxy.message import Coding, Message, Streaming, Untouched
 from vault.proxy.refusing import Stopped, of_answer
-from vault.proxy.requesting import IDENTITY, INTEGRITY
+from vault.proxy.requesting import INTEGRITY
 from vault.proxy.routes import Route
 from vault.web.dispatch import Send
 from vault.web.headers import Header
@@ -86,7 +86,7 @@ class Answer:
         return parser or guarded
 
     async def _rewrite(self, message: Message, parser: Parser) -> None:
-        coding = self._coding()
+        coding = Coding.of(self.head, self._expansion)
         chunks, pieces, held = self._chunks(), list[bytes](), 0
         async for chunk in chunks:
             pieces.append(chunk)
@@ -99,7 +99,9 @@ class Answer:
             unfolded = pieces if coding is None else coding.whole(pieces, self._whole)
             if unfolded is None:  # small as it came, and large
                 await message.head_alone()
-                await self._stream(message.streaming(parser, self._coding()), pieces, chunks)
+                await self._stream(
+                    message.streaming(parser, Coding.of(self.head, self._expansion)), pieces, chunks
+                )
                 return
             out = await message.whole(parser, unfolded)
         except Stopped as error:
@@ -141,10 +143,6 @@ class Answer:
         content = self._response.content
         while chunk := await content.readany():
             yield chunk
-
-    def _coding(self) -> Coding | None:
-        name = self.head.fields.get(b"content-encoding", b"").decode("latin-1").lower()
-        return None if name in {"", IDENTITY} else Coding(name, self._expansion)
 
     def _passed_on(self) -> list[Header]:
         return passed_on(self.head)

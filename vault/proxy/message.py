@@ -101,6 +101,12 @@ class Coding:
         self._decoder = Decoder(name, expansion)
         self._encoder: Encoder = encoder(name)
 
+    @classmethod
+    def of(cls, head: Head, expansion: int) -> "Coding | None":
+        """The one that a head names, None where the body is as it is. Raises UnknownEncoding."""
+        name = head.fields.get(b"content-encoding", b"").decode("latin-1").lower()
+        return None if name in {"", "identity"} else cls(name, expansion)
+
     def unfold(self, chunk: bytes) -> Iterator[bytes]:
         return self._decoder.feed(chunk)
 

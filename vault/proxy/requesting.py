@@ -24,7 +24,6 @@ _PARTIAL: Final = frozenset(
 )
 """Asks for a part of an answer, or for none: of what was rewritten there is only the whole."""
 _LENGTH: Final = frozenset((b"content-length",))
-IDENTITY: Final = "identity"
 
 
 class TooSlow(Exception):
@@ -145,14 +144,14 @@ class Request:
             raise
 
     async def _parsed(self, message: Message, parser: Parser) -> Body:
-        coding = self._coding()
+        coding = Coding.of(self._head, self._expansion)
         pieces = await self._incoming.up_to(self._whole)
         if self._incoming.more:
             return await self._begun(message.streaming(parser, coding), message, pieces)
         try:
             unfolded = pieces if coding is None else coding.whole(pieces, self._whole)
             if unfolded is None:  # small as it came, and large
-                streaming = message.streaming(parser, self._coding())
+                streaming = message.streaming(parser, Coding.of(self._head, self._expansion))
                 return await self._begun(streaming, message, pieces)
             out = await message.whole(parser, unfolded)
         except Stopped as error:
@@ -167,10 +166,6 @@ class Request:
         await message.head_alone()
         self._rewritten = True
         return self._streamed(streaming, pieces)
-
-    def _coding(self) -> Coding | None:
-        name = self._head.fields.get(b"content-encoding", b"").decode("latin-1").lower()
-        return None if name in {"", IDENTITY} else Coding(name, self._expansion)
 
     async def _streamed(self, streaming: Streaming, pieces: list[bytes]) -> AsyncIterator[bytes]:
         try:
