@@ -13,7 +13,7 @@ from msgspec import inspect as shapes
 
 from vault import config, formats
 from vault.cli import main
-from vault.config import reading, settings, witness
+from vault.config import identity, reading, settings, witness
 from vault.store.redis.weaknesses import WEAKNESSES
 
 
@@ -71,8 +71,12 @@ SECTIONS: list[tuple[str, type[msgspec.Struct]]] = [
     ("audit", settings.Audit),
     ("audit.witness", settings.Witness),
     ("transformations.NAME", settings.Transformation),
+    ("identity.issuers.NAME", identity.Issuer),
+    ("identity.certificates", identity.Certificates),
     ("clients.NAME", settings.Client),
     ("clients.NAME.credentials[]", settings.Credential),
+    ("clients.NAME.tokens[]", identity.TokenOf),
+    ("clients.NAME.certificates[]", identity.CertificateOf),
     ("clients.NAME.grants[]", settings.Grant),
     ("clients.NAME.limits", settings.Limits),
     ("clients.NAME.limits.end_user", settings.EndUserLimits),
@@ -119,6 +123,11 @@ NOTES = {
     "transformations.NAME.keep_first": "Masks: characters kept at the start, not the format's own.",
     "transformations.NAME.keep_last": "Masks: characters kept at the end.",
     "clients.NAME.credentials": "One, or two while the one replaces the other.",
+    "identity.issuers.NAME.algorithms": "How its tokens may be signed.",
+    "clients.NAME.tokens": "Whose tokens are its own: see [identity](identity.md).",
+    "clients.NAME.certificates": "Which client certificates are its own.",
+    "clients.NAME.tokens[].issuer": "One of `[identity.issuers]`.",
+    "clients.NAME.tokens[].sub": "The token's subject, to the letter.",
     "clients.NAME.grants": "What it may do; nothing without one.",
     "clients.NAME.limits": "What it may spend.",
     "clients.NAME.grants[].operation": "What may be done.",
@@ -141,7 +150,7 @@ def settings_tables() -> Iterator[str]:
     """A table for each section: key, default, allowed values, what it is.
 
     Raises KeyError for a key that nobody has put into words."""
-    notes = _field_notes(settings) | _field_notes(witness)
+    notes = _field_notes(settings) | _field_notes(witness) | _field_notes(identity)
     for title, section in SECTIONS:
         shape = shapes.type_info(section)
         assert isinstance(shape, shapes.StructType)

@@ -21,8 +21,9 @@ from msgspec.structs import replace
 
 from vault.access.grants import Access
 from vault.access.honeytokens import Honeytokens
-from vault.access.identity import Identities, Principal
+from vault.access.identity import DETAIL, Identities, Principal
 from vault.access.limits import ceilings
+from vault.access.rejected import NO_PROOF, WHOEVER, KeyUnknown, Rejected
 from vault.audit.entry import Disclosure
 from vault.audit.names import this_host
 from vault.config import Operation, Server, Settings
@@ -46,10 +47,12 @@ from vault.telemetry.keks import tell_of_kek
 from vault.telemetry.ledger import LedgerListener
 from vault.telemetry.metrics import Metrics
 from vault.telemetry.store import StoreListener
-from vault.web.door import Readiness
+from vault.trust import Believing, authorities_of
+from vault.web.door import Caller, KeysAwaited, Readiness
 
 if TYPE_CHECKING:
     from vault.traced import Tracing
+    from vault.trust.believed import Trust
 
 POOL = 1
 """Threads for large batches. More would only contend for the interpreter's lock."""
@@ -71,6 +74,7 @@ class Rules:
         self.keyset = self.open_keyset()
         self.transformations = compile_transformations(settings, self.keyset)
         self.identities = Identities(settings)
+        self.authorities = authorities_of(settings)
         self.access = Access(settings)
         self.honeytokens = Honeytokens(settings.honeytokens)
         key = self.keyset.derive_root("person").reveal(KeyAccess())
@@ -89,6 +93,8 @@ class Rules:
     def check_follows(self, before: "Rules") -> None:
         """Raises SetUpError where a running service cannot go from `before` to these."""
         new, old = self.settings, before.settings
+        if (new.identity.certificates is None) != (old.identity.certificates is None):
+            raise SetUpError("the first [identity.certificates], or none, needs a restart")
         for section in ("server", "store", "audit"):
             if _fixed(getattr(new, section)) != _fixed(getattr(old, section)):
                 raise SetUpError(f"a change of [{section}] needs a restart")
@@ -136,9 +142,13 @@ class Vault:
         metrics: Metrics,
         pool: Executor,
         kek: KekWatch,
+        believing: Believing | None = None,
         tracing: "Tracing | None" = None,
     ) -> None:
         self.rules = rules
+        self._believing = believing or Believing()
+        self.trust = trust = self._believing.trust
+        """None where nothing but credentials says who calls."""
         self.ledger = ledger
         self.store = store
         self.tokens = tokens
@@ -151,7 +161,7 @@ class Vault:
         self._check_kek = kek.check
         key = rules.keyset.derive_root("fingerprint").reveal(KeyAccess())
         self._fingerprint = hmac.new(key, digestmod="sha256")
-        self._identities = rules.identities
+        self._find = rules.identities.find
         self.observe = metrics.request
         self.proxied = metrics.proxied
         self.real_values = metrics.real_values
@@ -170,15 +180,43 @@ class Vault:
             metrics,
             pool,
             tokens,
+            None if trust is None else trust.end_users,
+            None if trust is None else trust.bring,
         )
 
-    def authenticate(self, authorization: str | None, source: str) -> Principal:
-        """Raises Refusal (unauthenticated)."""
-        try:
-            return self._identities.authenticate(authorization, source, datetime.now(UTC))
-        except Refusal:
+    def authenticate(
+        self, authorization: str | None, source: str, caller: Caller | None = None
+    ) -> Principal:
+        """Raises Refusal (unauthenticated), and KeysAwaited where a key is to be fetched first."""
+        if self.trust is not None:
+            return self._believed(self.trust, authorization, source, caller)
+        principal = self._find(authorization, source, datetime.now(UTC))
+        if principal is None:
             self.metrics.unauthenticated()
-            raise
+            raise Refusal("unauthenticated", DETAIL)
+        return principal
+
+    def _believed(
+        self, trust: "Trust", authorization: str | None, source: str, caller: Caller | None
+    ) -> Principal:
+        now = datetime.now(UTC)
+        try:
+            return trust.callers.authenticate(authorization, source, caller, now)
+        except KeyUnknown as unknown:
+            if caller is not None and trust.may_bring(unknown.issuer):
+                raise KeysAwaited(trust.bring(unknown.issuer)) from None
+            self.rejected(unknown.cause)
+        except Rejected as rejected:
+            if rejected.cause == NO_PROOF:
+                self.metrics.unauthenticated()
+            else:
+                self.rejected(rejected.cause)
+        raise Refusal("unauthenticated", DETAIL)
+
+    def rejected(self, cause: str) -> None:
+        """A token or a certificate was refused: in the record's sum, a line a second and cause."""
+        self.metrics.unauthenticated()
+        self.ledger.refused(WHOEVER, cause)
 
     def knows(self, transformation: str) -> bool:
         return transformation in self.rules.transformations
@@ -259,6 +297,7 @@ class Vault:
         rules.check_follows(self.rules)
         known = await self.store.raise_generation(rules.keyset.generation)
         rules.keyset.refuse_older_than(known)
+        await self._believing.renew(settings, rules.identities, rules.authorities)
         self._kek.renew(rules.open_keyset, settings.keys.kek_required_within)
         self.alarms.renew(settings.honeytokens.webhook)
         self.ledger.renew(rules.keyset.generation, rules.charge_of)
@@ -273,6 +312,7 @@ class Vault:
             self.metrics,
             self.pool,
             self._kek,
+            self._believing,
             self._tracing,
         )
 
@@ -315,7 +355,8 @@ def names_of(settings: Settings) -> Names:
     phrases = (text for weakness in WEAKNESSES for text in (weakness.name, weakness.loses))
     routes = (*settings.proxy.routes, *settings.proxy.upstreams)
     hosts = (settings.server.host, *(one.host for one in settings.proxy.listeners.values()))
-    return Names.of(settings.clients, called(settings), paths, hosts, phrases, routes)
+    issuers = settings.identity.issuers
+    return Names.of(settings.clients, called(settings), paths, hosts, phrases, routes, issuers)
 
 
 def _tell_names_of(settings: Settings, metrics: Metrics) -> None:
@@ -397,4 +438,8 @@ async def open_vault(settings: Settings, tracing: "Tracing | None" = None) -> As
         stack.push_async_callback(alarms.close)
         kek = KekWatch(rules.open_keyset, settings.keys.kek_required_within, tell_of_kek).start()
         stack.push_async_callback(kek.close)
-        yield Vault(rules, ledger, store, tokens, alarms, metrics, pool, kek, tracing)
+        believing = Believing()
+        stack.push_async_callback(believing.close)
+        await believing.renew(settings, rules.identities, rules.authorities)
+        parts = (ledger, store, tokens, alarms, metrics, pool, kek, believing, tracing)
+        yield Vault(rules, *parts)

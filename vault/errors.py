@@ -59,17 +59,24 @@ class Refusal(JetonError):
 
     `code` is one of the stable codes of the HTTP contract, `detail` says which rule and
     how to mend it, `retry_after` is in whole seconds where waiting helps, `limit` names the
-    limit that a spent budget belongs to (`reveal.hour`).
+    limit that a spent budget belongs to (`reveal.hour`), `cause` is what the record says in the
+    code's place, where whoever asks is not to learn as much.
     """
 
     def __init__(
-        self, code: str, detail: str, retry_after: int | None = None, limit: str | None = None
+        self,
+        code: str,
+        detail: str,
+        retry_after: int | None = None,
+        limit: str | None = None,
+        cause: str | None = None,
     ) -> None:
         super().__init__(f"{code}: {detail}")
         self.code = code
         self.detail = detail
         self.retry_after = retry_after
         self.limit = limit
+        self.cause = cause
 
 
 class SetUpError(JetonError):

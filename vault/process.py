@@ -16,7 +16,7 @@ from vault.errors import SetUpError
 from vault.telemetry import install, watch
 from vault.telemetry.metrics import FOLDER as METRICS_FOLDER
 from vault.telemetry.metrics import Metrics
-from vault.web import Application, Certificate, Holder, Reload, Renewal, serve
+from vault.web import Application, Holder, Reload, Renewal, certificate_of, serve
 
 FLUSH_SECONDS = 1.0
 TRACED = ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT")
@@ -67,7 +67,7 @@ class Process:
             raise SetUpError("the service is still starting: reload it again once it is ready")
         try:
             settings = read()
-            renewal = Renewal(Certificate.of(settings.server))
+            renewal = Renewal(certificate_of(settings.server, settings.identity))
             self._vault = self._holder.door = await before.reload(settings)
         except BaseException:
             before.metrics.reloaded(ok=False)
@@ -107,12 +107,13 @@ def run(
     read = partial(load, path, environ)
     if settings.server.workers == 1:
         process = Process(settings)
-        serve(settings.server, process.application, partial(process.reload, read), started)
+        reload = partial(process.reload, read)
+        serve(settings.server, process.application, reload, started, settings.identity)
         return
     judge = _judge(Rules(settings), read)  # what is wrong is said before any worker starts
     with tempfile.TemporaryDirectory(prefix="jeton-metrics-") as folder:
         os.environ[METRICS_FOLDER] = folder
-        serve(settings.server, partial(create, settings), judge, started)
+        serve(settings.server, partial(create, settings), judge, started, settings.identity)
 
 
 def _judge(rules: Rules, read: Callable[[], Settings]) -> Reload:
@@ -120,7 +121,7 @@ def _judge(rules: Rules, read: Callable[[], Settings]) -> Reload:
 
     async def judge() -> Renewal:
         settings = read()
-        certificate = Certificate.of(settings.server)
+        certificate = certificate_of(settings.server, settings.identity)
         Rules(settings).check_follows(rules)
         return Renewal(certificate, partial(create, settings))
 

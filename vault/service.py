@@ -8,14 +8,17 @@ because its charge and its record name the persons, and leaves only once both ar
 import asyncio
 import contextvars
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from msgspec import UNSET
 
 from vault.access.grants import Access, Allowance
 from vault.access.honeytokens import TRAPPED, Honeytokens
 from vault.access.limits import BUDGET
+from vault.access.rejected import CLAIMED, KeyUnknown, Rejected, cause_of
 from vault.audit.entry import Detail, Disclosure
 from vault.config import Operation
 from vault.engine.column import each
@@ -31,7 +34,15 @@ from vault.store.base import Charge
 from vault.store.tokens import TokenStore
 from vault.telemetry.metrics import Metrics
 
+if TYPE_CHECKING:
+    from vault.access.end_users import EndUsers
+
 __all__ = ["Answer", "Call", "ItemFailure", "Service"]
+
+TOO_LONG: Final = "Jeton-On-Behalf-Of has 1 to 128 visible ASCII characters"
+PROVE: Final = "send in Jeton-On-Behalf-Of a token of the end user's, good here and now"
+SOMEBODY: Final = "-"
+"""Whoever it will be: for what is judged before the proof."""
 
 OFF_LOOP = 1_000
 """Batches from this size on are computed in a worker thread, so that small calls do not wait
@@ -67,6 +78,8 @@ class Call:
     source: str = ""
     credential: str = ""
     """The first 8 hex digits of the credential's hash: which of a client's credentials it was."""
+    proof: str | None = None
+    """Whose token proved the end user; None: `end_user` is claimed."""
 
 
 @dataclass(slots=True, repr=False)  # values stand in it
@@ -112,8 +125,11 @@ class Service:
         metrics: Metrics,
         pool: Executor,
         tokens: TokenStore | None = None,
+        end_users: "EndUsers | None" = None,
+        bring: Callable[[str], Awaitable[None]] | None = None,
     ) -> None:
-        """`tokens`: where random ones are; needed where a transformation has them."""
+        """`tokens`: where random ones are; needed where a transformation has them. `end_users`
+        proves them, where a grant asks for it; `bring` fetches an issuer's keys again."""
         self.transformations = transformations
         self._access = access
         self._honeytokens = honeytokens
@@ -123,6 +139,8 @@ class Service:
         self._metrics = metrics
         self._pool = pool
         self._tokens = tokens
+        self._end_users = end_users
+        self._bring = bring
         self._told: dict[tuple[str, str], float] = {}
         self._telling: set[asyncio.Task[None]] = set()
 
@@ -136,6 +154,13 @@ class Service:
             return None
         transformation = self._transformation(call)
         try:
+            if self._end_users is not None:
+                try:
+                    self._prove(call)
+                except KeyUnknown:
+                    return None
+            elif call.end_user is not None and len(call.end_user) > CLAIMED:
+                raise Refusal("malformed_request", TOO_LONG)
             allowance = self._admit(call)
             if not count:
                 return Answer([])
@@ -150,6 +175,10 @@ class Service:
         """Answer a call, or raise Refusal with nothing answered and nothing disclosed."""
         transformation = self._transformation(call)
         try:
+            if self._end_users is not None:
+                await self._fetched(call)
+            elif call.end_user is not None and len(call.end_user) > CLAIMED:
+                raise Refusal("malformed_request", TOO_LONG)
             allowance = self._admit(call)
             if not call.items:
                 return Answer([])
@@ -168,6 +197,39 @@ class Service:
             raise Refusal("malformed_request", "this transformation takes no context")
         return transformation
 
+    def _prove(self, call: Call) -> None:
+        """Who the end user is, where a grant wants that proved. An id replaces the token in the
+        call: it is a credential, and stands nowhere. Raises KeyUnknown for a key to be fetched."""
+        if call.proof is not None:
+            return
+        assert self._end_users is not None
+        wish = call.principal, call.operation, call.transformation
+        if not self._end_users.asks(*wish):
+            if call.end_user is not None and len(call.end_user) > CLAIMED:
+                raise Refusal("malformed_request", TOO_LONG)
+            return
+        self._ledger.check_lock(call.principal, None)
+        self._access.authorise(*wish, call.purpose, SOMEBODY)
+        try:
+            found = self._end_users.prove(*wish, call.end_user, time.time())
+        except KeyUnknown:
+            raise
+        except Rejected as rejected:
+            raise Refusal("end_user_required", PROVE, cause=cause_of(rejected)) from None
+        call.proof, call.end_user = found
+
+    async def _fetched(self, call: Call) -> None:
+        """`_prove`, and once more after a look for the key."""
+        for last in (False, True):
+            try:
+                return self._prove(call)
+            except KeyUnknown as unknown:
+                if last or self._bring is None:
+                    refusal = Refusal("end_user_required", PROVE, cause=cause_of(unknown))
+                    raise refusal from None
+                await self._bring(unknown.issuer)
+        return None
+
     def _admit(self, call: Call) -> Allowance:
         self._ledger.check_lock(call.principal, call.end_user)
         return self._access.authorise(
@@ -175,7 +237,7 @@ class Service:
         )
 
     def _refused(self, call: Call, refusal: Refusal) -> None:
-        self._ledger.refused(call.principal, refusal.code)
+        self._ledger.refused(call.principal, refusal.cause or refusal.code)
         if refusal.limit is not None:
             self._metrics.refused_budget(call.principal, refusal.limit)
 
@@ -233,7 +295,8 @@ class Service:
         detail = _alarm(call, locks=locks)
         self._metrics.promises.honeytoken(call.operation)
         await self._alarms.put(detail, time.time())
-        await self._ledger.alarm(detail, call.principal if locks else None)
+        alone = None if call.proof is None else call.end_user
+        await self._ledger.alarm(detail, call.principal if locks else None, alone)
 
     def _tell_of(self, call: Call) -> None:
         """Beside the answer, which takes no longer for it; once a minute for the same."""
@@ -325,6 +388,7 @@ def _alarm(call: Call, *, locks: bool) -> Detail:
         "transformation": call.transformation,
         "purpose": call.purpose,
         "end_user": call.end_user,
+        "end_user_proof": call.proof,
         "request_id": call.request_id,
         "items": len(call.items),
         "locked": int(locks),
@@ -340,6 +404,7 @@ def _entry(call: Call, disclosed: _Disclosed) -> Disclosure:
         transformation=call.transformation,
         purpose=call.purpose,
         end_user=call.end_user,
+        end_user_proof=UNSET if call.proof is None else call.proof,
         request_id=call.request_id,
         items=len(call.items),
         failed=len(disclosed.errors),

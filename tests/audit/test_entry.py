@@ -66,7 +66,7 @@ def test_a_disclosure_has_no_field_for_what_was_disclosed() -> None:
     assert set(Disclosure.__struct_fields__) == {
         *("seq", "time", "principal", "credential", "source", "operation", "transformation"),
         *("items", "failed", "persons", "purpose", "end_user", "request_id", "matched"),
-        "duplicate",
+        *("duplicate", "end_user_proof"),
     }
 
 

@@ -116,6 +116,15 @@ async def test_locks_that_the_store_could_not_be_told_hold_here_and_come_back(
         assert await store.locks() == {("portal", None), ("intake", "u1")}
 
 
+async def test_an_alarm_of_a_proved_end_user_locks_nobody_else(house: House) -> None:
+    async with house.ledger() as (ledger, store):
+        await ledger.alarm({"operation": "detokenise"}, "portal", "people 1")
+        assert locked(ledger, "portal", "people 1")
+        assert not locked(ledger, "portal", "people 2")
+        assert not locked(ledger, "portal")
+        assert await store.locks() == {("portal", "people 1")}
+
+
 async def test_an_alarm_locks_and_is_recorded_with_whatever_is_there(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from vault.errors import InvalidValue, ItemError, NotAToken, Refusal
 from vault.service import ItemFailure
-from vault.web.door import Answer, Call, Principal, Readiness
+from vault.web.door import Answer, Call, Caller, Principal, Readiness
 
 CREDENTIAL = "jeton_test_credential"
 TURNED = str.maketrans("0123456789", "9876543210")
@@ -32,13 +32,19 @@ class SmallDoor:
     observed: list[tuple[str, str, str, int, int]] = field(default_factory=list)
     faults: list[Exception] = field(default_factory=list)
     sources: list[str] = field(default_factory=list)
+    rejections: list[str] = field(default_factory=list)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def authenticate(self, authorization: str | None, source: str) -> Principal:
+    def authenticate(
+        self, authorization: str | None, source: str, caller: Caller | None = None
+    ) -> Principal:
         self.sources.append(source)
         if authorization != f"Bearer {CREDENTIAL}":
             raise Refusal("unauthenticated", "send a credential that is valid here and now")
         return Principal("test", "0123abcd")
+
+    def rejected(self, cause: str) -> None:
+        self.rejections.append(cause)
 
     def knows(self, transformation: str) -> bool:
         return transformation == "digits"

@@ -143,7 +143,7 @@ class Identities:
 
     def _look_near(self, source: str) -> tuple[tuple[bytes, bytes], ...]:
         """What to put after a digest for each of `_networks`: too late, and in time."""
-        address = _address(source)
+        address = address_of(source)
         return tuple(
             (_BAD, _GOOD if not networks or _is_within(address, networks) else _BAD)
             for networks in self._networks
@@ -182,7 +182,8 @@ def _table(known: Collection[_Kept], networks: Sequence[Networks]) -> list[tuple
     ]
 
 
-def _address(source: str) -> IPv4Address | IPv6Address | None:
+def address_of(source: str) -> IPv4Address | IPv6Address | None:
+    """What `source` is, as networks know it; None where it is none (a Unix socket)."""
     try:
         address = ip_address(source)
     except ValueError:

@@ -44,6 +44,8 @@ class Disclosure(_Entry, frozen=True, kw_only=True, gc=False, tag="disclosure"):
     """The distinct people it was about: 32 hex digits each (made by the engine)."""
     purpose: str | None = None
     end_user: str | None = None
+    end_user_proof: str | msgspec.UnsetType = msgspec.UNSET
+    """The issuer whose token proved the end user; nothing where the caller claims it."""
     request_id: str | None = None
     matched: int | None = None
     """How many candidates of a match were right."""

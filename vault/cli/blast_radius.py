@@ -9,7 +9,7 @@ import click
 
 from vault.access.radius import Left, Listed, Most, Radius
 from vault.cli.screen import table
-from vault.config import DAY, HOUR, Credential
+from vault.config import DAY, HOUR, Credential, Grant
 
 YEAR = 365 * DAY
 MANY = 1_000
@@ -52,7 +52,11 @@ def described(radius: Radius) -> dict[str, Any]:
         **_both("tokenised", radius.tokenised),
         "people_held_by": list(radius.held_by),
         "through": [
-            {"operation": one.operation, "transformation": one.transformation}
+            {
+                "operation": one.operation,
+                "transformation": one.transformation,
+                "end_user_proved": bool(one.end_user_issuers),
+            }
             for one in radius.through
         ],
         "uncounted": dict(radius.uncounted),
@@ -74,12 +78,12 @@ def described(radius: Radius) -> dict[str, Any]:
 def of_credential(credential: Credential, radius: Radius, today: date) -> dict[str, int]:
     """An expired one gives nothing; any other all that its client may."""
     over = credential.expires is not None and credential.expires < today
-    return {
-        name: 0 if over else figure
-        for name, figure in (
-            _both("people", radius.people) | _both("reveals", radius.reveals)
-        ).items()
-    }
+    return {name: 0 if over else figure for name, figure in of_proof(radius).items()}
+
+
+def of_proof(radius: Radius) -> dict[str, int]:
+    """A stolen token or certificate gives all that its client may, as long as it lasts."""
+    return _both("people", radius.people) | _both("reveals", radius.reveals)
 
 
 def _both(name: str, most: Most) -> dict[str, int]:
@@ -92,9 +96,15 @@ def _row(name: str, radius: Radius) -> tuple[str, ...]:
         name,
         "an hour\na day",
         *(f"{most.hour:,}\n{most.day:,}" for most in figures),
-        "\n".join(f"{one.operation} {one.transformation}" for one in radius.through) or "nothing",
+        "\n".join(map(_through, radius.through)) or "nothing",
         "\n".join(radius.held_by),
     )
+
+
+def _through(one: Grant) -> str:
+    """A grant that wants end users proved gives nothing without a token of theirs."""
+    proved = " (with an end user's token)" if one.end_user_issuers else ""
+    return f"{one.operation} {one.transformation}{proved}"
 
 
 def _left(one: Left) -> dict[str, Any]:

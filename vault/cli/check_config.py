@@ -124,4 +124,6 @@ def _client(client: Client, radius: Radius, today: date) -> dict[str, Any]:
         shown | blast_radius.of_credential(one, radius, today)
         for shown, one in zip(said["credentials"], client.credentials, strict=True)
     ]
+    for kind in ("tokens", "certificates"):  # none of them ends by this file
+        said[kind] = [one | blast_radius.of_proof(radius) for one in said[kind]]
     return said

@@ -252,7 +252,7 @@ def show(known: Mapping[str, Client]) -> None:
         (
             (
                 name,
-                "\n".join(map(_credential, client.credentials)) or "none",
+                "\n".join((*map(_credential, client.credentials), *_proofs(client))) or "none",
                 "\n".join(map(_grant, client.grants)) or "nothing",
                 "\n".join(_limits(client)),
             )
@@ -272,11 +272,18 @@ def described(client: Client) -> dict[str, Any]:
             }
             for one in client.credentials
         ],
+        "tokens": [
+            {"issuer": one.issuer, "sub": one.sub, "claims": dict(one.claims)}
+            for one in client.tokens
+        ],
+        "certificates": [{"uri": one.uri, "subject": one.subject} for one in client.certificates],
+        "issued_to": list(client.issued_to),
         "grants": [
             {
                 "operation": one.operation,
                 "transformation": one.transformation,
                 "purposes": list(one.purposes),
+                "end_user_issuers": list(one.end_user_issuers),
             }
             for one in client.grants
         ],
@@ -295,9 +302,18 @@ def _credential(credential: Credential) -> str:
     return " ".join(parts)
 
 
+def _proofs(client: Client) -> Iterable[str]:
+    """What else it may call with."""
+    for one in client.tokens:
+        yield f"token of {one.issuer}: {one.sub}"
+    for shown in client.certificates:
+        yield f"certificate {shown.uri or shown.subject}"
+
+
 def _grant(one: Grant) -> str:
     purposes = f" for {', '.join(one.purposes)}" if one.purposes else ""
-    return f"{one.operation} {one.transformation}{purposes}"
+    whose = f", end users by {', '.join(one.end_user_issuers)}" if one.end_user_issuers else ""
+    return f"{one.operation} {one.transformation}{purposes}{whose}"
 
 
 def _limits(client: Client) -> Iterable[str]:

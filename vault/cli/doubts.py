@@ -88,6 +88,13 @@ def _of_client(name: str, client: Client, radius: Radius, today: date) -> Iterat
 
 
 def _of_credentials(name: str, client: Client, today: date) -> Iterator[str]:
+    if client.tokens or client.certificates:
+        if client.credentials:
+            yield (
+                f"clients.{name}: it has credentials beside tokens or certificates, and these can "
+                "be stolen from a file; `jeton clients revoke` takes them away"
+            )
+        return
     lasting = [one for one in client.credentials if one.expires is None or one.expires >= today]
     if not lasting:
         state = "has expired" if client.credentials else "is there"
@@ -148,6 +155,7 @@ def _unstated(client: Client) -> list[str]:
 
 
 def _of_the_rest(settings: Settings) -> Iterator[str]:
+    yield from _of_identity(settings)
     server = settings.server
     if server.host and not is_loopback(server.host) and server.tls_certificate is None:
         yield (
@@ -166,6 +174,28 @@ def _of_the_rest(settings: Settings) -> Iterator[str]:
             "keys.kek stands beside keys.keyset: whoever copies the folder has both, and with "
             "them every value; keep the KEK elsewhere, and back it up apart"
         )
+
+
+def _of_identity(settings: Settings) -> Iterator[str]:
+    certificates = settings.identity.certificates
+    if certificates is not None and certificates.crl is None:
+        yield (
+            "identity.certificates.crl is not said: no client certificate can be revoked before "
+            "it ends"
+        )
+    hidden = certificates is not None and certificates.forwarded_header is None
+    if hidden and settings.server.tls_certificate is None:
+        yield (
+            "identity.certificates: nobody can show one, since TLS does not end here and no "
+            "forwarded_header is said"
+        )
+    for name, client in settings.clients.items():
+        wanted = {bool(one.end_user_issuers) for one in client.grants if one.operation in OF_PEOPLE}
+        if wanted == {True, False}:
+            yield (
+                f"clients.{name}: some of its grants want end users proved and others do not: who "
+                "steals what it calls with goes through the others"
+            )
 
 
 def is_loopback(host: str) -> bool:

@@ -5,6 +5,7 @@ into it, `checks` holds the rules that no single key can break alone.
 """
 
 from vault.config.checks import NAME, PURPOSE, format_of
+from vault.config.identity import CertificateOf, Certificates, Identity, Issuer, TokenOf
 from vault.config.proxy import FieldRule, Listener, Proxy, Route, Upstream
 from vault.config.reading import load, read
 from vault.config.settings import (
@@ -35,12 +36,16 @@ __all__ = [
     "NAME",
     "PURPOSE",
     "Audit",
+    "CertificateOf",
+    "Certificates",
     "Client",
     "Credential",
     "EndUserLimits",
     "FieldRule",
     "Grant",
     "Honeytokens",
+    "Identity",
+    "Issuer",
     "Keys",
     "Limits",
     "Listener",
@@ -50,6 +55,7 @@ __all__ = [
     "Server",
     "Settings",
     "StoreSettings",
+    "TokenOf",
     "Transformation",
     "Upstream",
     "Window",

@@ -6,6 +6,7 @@ from ipaddress import ip_address, ip_network
 from urllib.parse import urlsplit
 
 from vault.audit.names import HOST
+from vault.config.identity_checks import identity_disagreements
 from vault.config.proxy_checks import proxy_disagreements
 from vault.config.settings import Client, Grant, Server, Settings, Transformation
 from vault.config.shape import Problem, dotted, nearest
@@ -41,6 +42,7 @@ def disagreements(settings: Settings) -> Iterator[Problem]:
             yield from _grant(grant, settings.transformations, f"{at}.grants[{index}]")
         yield from _credentials(client, f"{at}.credentials")
     yield from _credentials_used_twice(settings.clients)
+    yield from identity_disagreements(settings)
     yield from _honeytokens(settings)
     yield from proxy_disagreements(settings)
 

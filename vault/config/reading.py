@@ -10,6 +10,7 @@ import msgspec
 from msgspec import inspect
 
 from vault.config.checks import disagreements
+from vault.config.identity import Identity
 from vault.config.profiles import with_profiles
 from vault.config.proxy import Proxy
 from vault.config.settings import Settings
@@ -163,12 +164,30 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
         audit=replace(
             audit, folder=folder / audit.folder, witness=_anchored_witness(audit.witness, folder)
         ),
+        identity=_anchored_identity(settings.identity, folder),
         proxy=_anchored_proxy(settings.proxy, folder),
         honeytokens=replace(
             settings.honeytokens,
             file=folder / settings.honeytokens.file,
             outbox=folder / settings.honeytokens.outbox,
         ),
+    )
+
+
+def _anchored_identity(identity: Identity, folder: Path) -> Identity:
+    replace, certificates = msgspec.structs.replace, identity.certificates
+    return replace(
+        identity,
+        issuers={
+            name: replace(
+                one,
+                keys=_anchored_address(one.keys, "file:", folder),
+                **_anchored_files(one, folder, "keys_ca", "keys_bearer"),
+            )
+            for name, one in identity.issuers.items()
+        },
+        certificates=certificates
+        and replace(certificates, **_anchored_files(certificates, folder, "ca", "crl")),
     )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from vault.config.identity import CertificateOf, Identity, TokenOf
 from vault.config.proxy import Proxy
 from vault.config.witness import Witness
 
@@ -132,6 +133,8 @@ class Grant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     operation: Operation
     transformation: str
     purposes: tuple[str, ...] = ()
+    end_user_issuers: tuple[str, ...] = ()
+    """Issuers of `[identity.issuers]`: the end user is who a token of one of them says."""
 
 
 class Window(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -173,6 +176,10 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     credentials: tuple[Credential, ...] = ()
     grants: tuple[Grant, ...] = ()
     limits: Limits = msgspec.field(default_factory=Limits)
+    tokens: tuple[TokenOf, ...] = ()
+    certificates: tuple[CertificateOf, ...] = ()
+    issued_to: tuple[str, ...] = ()
+    """Whom end users' tokens are issued to (`azp`, or the only `aud`) that it may bring."""
 
 
 class Honeytokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -201,6 +208,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     store: StoreSettings = msgspec.field(default_factory=StoreSettings)
     audit: Audit = msgspec.field(default_factory=Audit)
     honeytokens: Honeytokens = msgspec.field(default_factory=Honeytokens)
+    identity: Identity = msgspec.field(default_factory=Identity)
     transformations: dict[str, Transformation] = {}
     clients: dict[str, Client] = {}
     proxy: Proxy = msgspec.field(default_factory=Proxy)

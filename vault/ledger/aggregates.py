@@ -2,7 +2,8 @@
 
 Nobody can fill the disk with them: there is one counter a principal and code (or
 transformation), and where the record cannot take them they go on counting, over more
-seconds. Only authenticated principals are counted here.
+seconds. Of who is not authenticated only
+refused tokens and certificates are counted here, by causes, which are a few.
 """
 
 from collections.abc import Callable

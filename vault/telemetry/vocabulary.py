@@ -31,6 +31,7 @@ EVENTS: Final = frozenset(
     disk-space-low disk-space-recovered
     ledger-failed duty-failed
     budget-exhausted principal-locked principal-unlocked
+    issuer-away issuer-back
     upstream-away upstream-health message-blocked real-values
     request-failed task-failed uncaught-exception warning foreign
     """.split()
@@ -121,6 +122,7 @@ class Names:
     """Of Jeton's own tables."""
     routes: frozenset[str] = frozenset()
     """Of the proxy, and its upstreams."""
+    issuers: frozenset[str] = frozenset()
 
     @classmethod
     def of(
@@ -131,6 +133,7 @@ class Names:
         hosts: Iterable[str] = (),
         phrases: Iterable[str] = (),
         routes: Iterable[str] = (),
+        issuers: Iterable[str] = (),
     ) -> "Names":
         """`paths` are strings or `Path`s."""
         return cls(
@@ -140,6 +143,7 @@ class Names:
             frozenset(hosts),
             frozenset(phrases),
             frozenset(routes),
+            frozenset(issuers),
         )
 
 
@@ -205,6 +209,7 @@ FIELDS: Final[Mapping[str, Check]] = {
     "transformation": _named("transformations"),
     "route": _named("routes"),
     "upstream": _named("routes"),
+    "issuer": _named("issuers"),
     "well": _flag,
     "host": _host,
     "path": _path,

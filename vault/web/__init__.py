@@ -7,7 +7,7 @@ runs, reloads and ends. Nothing here decides who may do what, or touches a value
 from vault.web.addresses import listeners
 from vault.web.dispatch import Application
 from vault.web.door import Door, Holder
-from vault.web.serving import Reload, Renewal, serve
+from vault.web.serving import Reload, Renewal, certificate_of, serve
 from vault.web.tls import Certificate
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "Holder",
     "Reload",
     "Renewal",
+    "certificate_of",
     "listeners",
     "serve",
 ]

@@ -20,7 +20,7 @@ from vault.web import headers as head
 from vault.web import problem
 from vault.web.body import Codec, Content
 from vault.web.codecs import codecs
-from vault.web.door import Answer, Call, Door, Holder, Principal
+from vault.web.door import Answer, Call, Door, Holder, KeysAwaited, Principal
 from vault.web.headers import Header
 from vault.web.in_flight import InFlight
 from vault.web.intake import (
@@ -56,9 +56,10 @@ Later = Coroutine[Any, Any, Reply]
 
 class Request:
     """The head of a request: `headers` as they came, `fields` with the last of each name.
-    `source` is an IP address, ``unix``, or empty."""
+    `source` is an IP address, ``unix``, or empty; `certificate` what its connection showed, in
+    DER."""
 
-    __slots__ = ("fields", "headers", "method", "path", "query", "source")
+    __slots__ = ("certificate", "fields", "headers", "method", "path", "query", "source")
 
     def __init__(
         self,
@@ -68,7 +69,9 @@ class Request:
         headers: list[Header],
         fields: dict[bytes, bytes],
         source: str,
+        certificate: bytes | None = None,
     ) -> None:
+        self.certificate = certificate
         self.method = method
         self.path = path
         self.query = query
@@ -133,6 +136,8 @@ class Calls:
                 if len(body) > asked.codec.max_body:
                     raise too_large(asked.codec.max_body)
                 return self._answer(asked, body)
+        except KeysAwaited as awaited:
+            return self._held_for(awaited, request, body)
         except Exception as error:  # noqa: BLE001 - whatever it is, its message stays here
             reply = _refused(asked, error)
         return _told(asked, reply)
@@ -143,7 +148,10 @@ class Calls:
         Raises Disconnected where the caller goes away before it is whole."""
         asked = _Asked(self._holder.door, request)
         try:
-            reply = self._judge(asked)
+            try:
+                reply = self._judge(asked)
+            except KeysAwaited as awaited:
+                reply = await self._judge_later(asked, awaited)
             if reply is None:
                 _check_length(asked)
                 body = await self._intake.read(receive, asked.codec.max_body)
@@ -156,11 +164,29 @@ class Calls:
             reply = _refused(asked, error)
         return _told(asked, reply)
 
+    async def _held_for(self, awaited: KeysAwaited, request: Request, body: bytes) -> Reply:
+        """The reply once the keys are there that its token may be good by, or are not."""
+        self._intake.hold(len(body))
+        try:
+            await awaited.fetched
+        finally:
+            self._intake.release(len(body))
+        later = self.answer(request, body)
+        return later if isinstance(later, tuple) else await later
+
+    async def _judge_later(self, asked: _Asked, awaited: KeysAwaited) -> Reply | None:
+        while True:
+            await awaited.fetched
+            try:
+                return self._judge(asked)
+            except KeysAwaited as again:  # nothing is fetched so soon again: it ends
+                awaited = again
+
     def _judge(self, asked: _Asked) -> Reply | None:
         """What the head alone can be refused for; the answer where it needs no body."""
         request, fields = asked.request, asked.fields
         authorization = head.authorization(fields, request.headers)
-        asked.principal = asked.door.authenticate(authorization, request.source)
+        asked.principal = asked.door.authenticate(authorization, request.source, request)
         if request.path == TRANSFORMATIONS:
             return _transformations(asked.door, asked.principal, request.method)
         if self._known_to is not asked.door:  # a reload may have taken some away

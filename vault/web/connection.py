@@ -93,6 +93,9 @@ class Connection(HttpToolsProtocol):
             self.app = self.config.loaded_app.metrics_only
             self._answers = None
         self._source = str(self.client[0]) if self.client else ""
+        encrypted = transport.get_extra_info("ssl_object")
+        self._certificate: bytes | None = encrypted and encrypted.getpeercert(binary_form=True)
+        """What the peer showed; nothing where it was not asked."""
 
         if len(self.connections) > self.config.max_connections:  # all others are being answered
             self._refuse(Refusal("overloaded", "too many connections", 1))
@@ -181,6 +184,7 @@ class Connection(HttpToolsProtocol):
             self._source,
             keep_alive and not self.config.ending,
             self.expect_100_continue,
+            self._certificate,
         )
         self._phase = Phase.BODY
         self._fed = True

@@ -63,6 +63,10 @@ class Application:
             raise
         await _send(send, reply)
 
+    def rejected(self, cause: str) -> None:
+        """A certificate ended a handshake, so that no request came of it."""
+        self._holder.door.rejected(cause)
+
     async def _page(self, page: ASGI, scope: Scope, receive: Receive, send: Send) -> None:
         """An answer of Starlette's, with the headers that every answer has."""
         door = self._holder.door

@@ -4,7 +4,7 @@ The composition root satisfies `Door`. A reload builds a new one and puts it int
 every request reads the holder once and so sees one configuration from beginning to end.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol
@@ -13,7 +13,7 @@ from vault.access.identity import Principal
 from vault.errors import Refusal
 from vault.service import Answer, Call
 
-__all__ = ["Answer", "Call", "Door", "Holder", "Principal", "Readiness"]
+__all__ = ["Answer", "Call", "Caller", "Door", "Holder", "KeysAwaited", "Principal", "Readiness"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,33 @@ class Readiness:
 
     operations: Mapping[str, bool]
     trouble: Refusal | None = None
+
+
+class KeysAwaited(Exception):
+    """Who calls can be said once `fetched` was awaited: ask again then."""
+
+    def __init__(self, fetched: Awaitable[None]) -> None:
+        super().__init__("keys are awaited")
+        self.fetched = fetched
+
+
+class Caller(Protocol):
+    """What else a request shows of who sent it."""
+
+    @property
+    def certificate(self) -> bytes | None:
+        """The one that its connection showed, in DER."""
+        ...
+
+    @property
+    def fields(self) -> Mapping[bytes, bytes]:
+        """Its headers, by names in lower case."""
+        ...
+
+    @property
+    def headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """The same as they came."""
+        ...
 
 
 class Door(Protocol):
@@ -38,9 +65,16 @@ class Door(Protocol):
         """Where large batches are worked on, beside the loop; None: its default."""
         ...
 
-    def authenticate(self, authorization: str | None, source: str) -> Principal:
-        """The caller of an `Authorization` header sent from `source`: an IP address, or
-        ``unix`` for a Unix socket. Raises Refusal ``unauthenticated``."""
+    def authenticate(
+        self, authorization: str | None, source: str, caller: Caller | None = None
+    ) -> Principal:
+        """The caller of an `Authorization` header sent from `source` (an IP address, or ``unix``
+        for a Unix socket), and of whatever else `caller` shows. Raises Refusal
+        ``unauthenticated``, and KeysAwaited where that is not known yet."""
+        ...
+
+    def rejected(self, cause: str) -> None:
+        """A certificate was refused before there was a request; `cause` is of a closed list."""
         ...
 
     def knows(self, transformation: str) -> bool:

@@ -37,8 +37,9 @@ class Exchange(Request):
         source: str,
         keep_alive: bool,
         asks_to_continue: bool,
+        certificate: bytes | None = None,
     ) -> None:
-        super().__init__(method, path, query, headers, fields, source)
+        super().__init__(method, path, query, headers, fields, source, certificate)
         self.keep_alive = keep_alive
         self.asks_to_continue = asks_to_continue
         self.body: bytes | bytearray = b""

@@ -27,13 +27,16 @@ class Handshake(SSLProtocol):  # type: ignore[misc] # it is not in uvloop's stub
         context: ssl.SSLContext,
         timeout: float,
         connect: Callable[[], asyncio.Protocol],
+        rejected: Callable[[ssl.SSLCertVerificationError], None] | None = None,
     ) -> None:
         """It is in `under_way`, oldest first, until it ends; `connect` makes the protocol to go
-        on with. Raises RuntimeError without a loop."""
+        on with, `rejected` hears why a peer's certificate ended it. Raises RuntimeError without
+        a loop."""
         loop = asyncio.get_running_loop()
         self.is_in_handshake = True
         self._under_way = under_way
         self._until = loop.time() + timeout
+        self._rejected = rejected
         super().__init__(
             loop,
             _Threshold(self, connect),
@@ -50,6 +53,8 @@ class Handshake(SSLProtocol):  # type: ignore[misc] # it is not in uvloop's stub
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._rejected is not None and isinstance(exc, ssl.SSLCertVerificationError):
+            self._rejected(exc)
         self.end()
         super().connection_lost(exc)
 

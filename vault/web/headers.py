@@ -22,6 +22,8 @@ ONCE: Final = (CONTENT_TYPE, PURPOSE_HEADER, END_USER, REQUEST_ID)
 """A second one could be read by somebody between us and the caller where we read the first."""
 
 END_USER_TEXT = re.compile(rb"[\x21-\x7e]{1,128}")
+END_USER_TOKEN = re.compile(rb"(?=.{1,8192}\Z)[\w-]+\.[\w-]+\.[\w-]+")
+"""It may be a proof; whoever asked for none refuses one that is longer than an id."""
 _UUID = re.compile(rb"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
 _MEDIA_TYPE = re.compile(
     rb"([a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+)(?:[ \t]*;[ \t]*charset=(?:\"utf-8\"|utf-8))?[ \t]*"
@@ -68,7 +70,7 @@ def purpose(fields: Mapping[bytes, bytes]) -> str:
 def end_user(fields: Mapping[bytes, bytes]) -> str:
     """Of fields that have one. Raises Refusal ``malformed_request``."""
     sent = fields[END_USER]
-    if not END_USER_TEXT.fullmatch(sent):
+    if not END_USER_TEXT.fullmatch(sent) and not END_USER_TOKEN.fullmatch(sent):
         raise Refusal(
             "malformed_request", "Jeton-On-Behalf-Of has 1 to 128 visible ASCII characters"
         )

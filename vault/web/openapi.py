@@ -14,7 +14,7 @@ from vault.engine.outcome import ItemFailure
 from vault.web import problem
 from vault.web.body import ITEM_CODES, MAX_CONTEXT, RESULTS
 from vault.web.codecs import Arrow
-from vault.web.headers import END_USER_TEXT as END_USER
+from vault.web.headers import END_USER_TEXT
 from vault.web.json_body import BODIES
 
 JSON = dict[str, Any]
@@ -55,6 +55,9 @@ SUMMARIES: Final[Mapping[Operation, str]] = {
     "mask": "The masked values behind tokens",
     "match": "Whether tokens stand for candidates",
 }
+
+SIGNED = r"^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$"
+"""An end user's, where a grant asks for one."""
 
 
 def document(settings: Server) -> JSON:
@@ -275,7 +278,12 @@ def _components() -> JSON:
             "OnBehalfOf": _parameter(
                 "Jeton-On-Behalf-Of",
                 "The human for whom the caller asks",
-                {"type": "string", "pattern": f"^{END_USER.pattern.decode()}$"},
+                {
+                    "anyOf": [
+                        {"type": "string", "pattern": f"^{END_USER_TEXT.pattern.decode()}$"},
+                        {"type": "string", "pattern": SIGNED, "maxLength": 8_192},
+                    ]
+                },
             ),
             "RequestId": _parameter(
                 "Jeton-Request-Id", "The same for every attempt at one request", uuid

@@ -5,6 +5,7 @@ import os
 import select
 import signal
 import socket
+import ssl
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from weakref import WeakSet
 
 import uvicorn
 
+from vault.config import Identity
 from vault.config import Server as Settings
 from vault.errors import JetonError
 from vault.telemetry import log
@@ -24,7 +26,7 @@ from vault.web.crowd import capacity, make_room
 from vault.web.dispatch import Application
 from vault.web.handshakes import LATEST, Handshake
 from vault.web.server_config import BACKLOG, ServerConfig
-from vault.web.tls import Certificate, Encryption
+from vault.web.tls import Certificate, Encryption, cause_of
 
 Factory = Callable[[], Application]
 """Makes the application of a worker process; it is pickled on its way there."""
@@ -97,13 +99,18 @@ class Server(uvicorn.Server):
         assert self._encryption is not None
         self._make_room(max(0, len(self._handshakes) - LATEST))
         context, timeout = self._encryption.context, self.config.limits.header_timeout
-        handshake = Handshake(self._handshakes, context, timeout, self._shaken)
+        handshake = Handshake(self._handshakes, context, timeout, self._shaken, self._rejected)
         self._accepted.add(handshake)
         return handshake
 
     def _shaken(self) -> Connection:
         self._make_room(0)
         return self._connected()
+
+    def _rejected(self, error: ssl.SSLCertVerificationError) -> None:
+        tell_of = getattr(self.config.loaded_app, "rejected", None)
+        if tell_of is not None:
+            tell_of(cause_of(error))
 
     def _connected(self) -> Connection:
         loop = asyncio.get_running_loop()
@@ -202,11 +209,21 @@ async def renewed(reload: Reload) -> Renewal | None:
         return None
 
 
+def certificate_of(settings: Settings, identity: Identity | None) -> Certificate | None:
+    """What to serve with; where client certificates are known, whoever has one may show it.
+    Raises SetUpError."""
+    believed = None if identity is None else identity.certificates
+    if believed is None:
+        return Certificate.of(settings)
+    return Certificate.of(settings, believed.ca, believed.crl, optional=True)
+
+
 def serve(
     settings: Settings,
     application: Application | Factory,
     reload: Reload | None = None,
     started: Callable[[], object] | None = None,
+    identity: Identity | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; `started` is called once the addresses are served.
 
@@ -215,7 +232,7 @@ def serve(
     SetUpError when an address cannot be bound, a certificate cannot be served with or workers
     do not start, and whatever the application's lifespan raised when it does not start.
     """
-    certificate = Certificate.of(settings)
+    certificate = certificate_of(settings, identity)
     with listeners(settings) as (sockets, metrics_port):
         config = ServerConfig(application, Connection, settings, metrics_port, certificate)
         if certificate is None:

@@ -7,6 +7,7 @@ those and not the files, which may be half written by the time a worker is start
 import os
 import ssl
 import stat
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -27,20 +28,38 @@ class Certificate:
     `context` makes new connections. Pickled as the two texts that it was made of.
     """
 
-    __slots__ = ("_chain", "_client_ca", "_key", "context")
+    __slots__ = ("_chain", "_client_ca", "_crl", "_key", "_optional", "context")
 
-    def __init__(self, chain: bytes, key: bytes, client_ca: bytes | None = None) -> None:
-        """PEM texts; with `client_ca` every caller has to show a certificate of its. Raises
-        SetUpError where OpenSSL does not serve with them."""
+    def __init__(
+        self,
+        chain: bytes,
+        key: bytes,
+        client_ca: bytes | None = None,
+        crl: bytes | None = None,
+        *,
+        optional: bool = False,
+    ) -> None:
+        """PEM texts; with `client_ca` every caller has to show a certificate of its, or may
+        (`optional`) show none; `crl` lists those revoked. Raises SetUpError where OpenSSL does
+        not serve with them."""
         self._chain = chain
         self._key = key
         self._client_ca = client_ca
+        self._crl = crl
+        self._optional = optional
         self.context = _context(chain, key)
         if client_ca is not None:
-            _ask_for_certificates(self.context, client_ca)
+            _ask_for_certificates(self.context, client_ca, crl, optional=optional)
 
     @classmethod
-    def of(cls, settings: Server, client_ca: Path | None = None) -> "Certificate | None":
+    def of(
+        cls,
+        settings: Server,
+        client_ca: Path | None = None,
+        crl: Path | None = None,
+        *,
+        optional: bool = False,
+    ) -> "Certificate | None":
         """The one that the settings name. Raises SetUpError where it cannot be served with."""
         if settings.tls_certificate is None or settings.tls_key is None:
             return None
@@ -50,6 +69,7 @@ class Certificate:
         chain = _read(settings.tls_certificate, "certificate")
         key = _read(settings.tls_key, "key")
         authorities = None if client_ca is None else _read(client_ca, "client_ca")
+        revoked = None if crl is None else _read(crl, "crl")
         try:
             load_pem_x509_certificates(chain)
         except ValueError:
@@ -62,10 +82,11 @@ class Certificate:
             raise _bad("key", settings.tls_key, reason) from None
         except (ValueError, UnsupportedAlgorithm):
             raise _bad("key", settings.tls_key, "it is no PEM private key") from None
-        return cls(chain, key, authorities)
+        return cls(chain, key, authorities, revoked, optional=optional)
 
-    def __reduce__(self) -> tuple[type["Certificate"], tuple[bytes, bytes, bytes | None]]:
-        return Certificate, (self._chain, self._key, self._client_ca)
+    def __reduce__(self) -> tuple[object, tuple[bytes, bytes, bytes | None, bytes | None]]:
+        make = partial(Certificate, optional=self._optional)
+        return make, (self._chain, self._key, self._client_ca, self._crl)
 
     def __repr__(self) -> str:
         return "<Certificate>"
@@ -131,12 +152,33 @@ def _context(chain: bytes, key: bytes) -> ssl.SSLContext:
     return context
 
 
-def _ask_for_certificates(context: ssl.SSLContext, authorities: bytes) -> None:
-    context.verify_mode = ssl.CERT_REQUIRED
+def _ask_for_certificates(
+    context: ssl.SSLContext, authorities: bytes, crl: bytes | None, *, optional: bool
+) -> None:
+    context.verify_mode = ssl.CERT_OPTIONAL if optional else ssl.CERT_REQUIRED
     try:
         context.load_verify_locations(cadata=authorities.decode("ascii"))
     except (ssl.SSLError, ValueError):
         raise SetUpError("client_ca holds no PEM certificates") from None
+    if crl is None:
+        return
+    context.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    with os.fdopen(os.memfd_create("crl"), "wb") as file:  # lists are taken from files alone
+        file.write(crl)
+        file.flush()
+        try:
+            context.load_verify_locations(cafile=f"/proc/self/fd/{file.fileno()}")
+        except ssl.SSLError:
+            raise SetUpError("crl holds no PEM lists of revocations") from None
+
+
+_CAUSES: Final = {3: "list", 9: "early", 10: "expired", 11: "list", 12: "list", 23: "revoked"}
+"""By the numbers of OpenSSL's x509_vfy.h."""
+
+
+def cause_of(error: ssl.SSLCertVerificationError) -> str:
+    """Why a caller's certificate was refused, in the record's words."""
+    return f"certificate_{_CAUSES.get(error.verify_code, 'authority')}"
 
 
 def _why(error: ssl.SSLError) -> str:
