@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.support.records import NOW, SEED, checkpoint_lines
 from vault.audit.checkpoint import (
@@ -13,7 +15,9 @@ from vault.audit.checkpoint import (
     Checkpoint,
     Checkpoints,
     line_hash,
+    lines_after,
     load_public_key,
+    number_of,
     read_line,
 )
 from vault.audit.group import Tail
@@ -109,3 +113,19 @@ def test_the_public_key_stands_beside(folder: Path, checkpoints: Checkpoints) ->
     (folder / PUBLIC_KEY).write_text("no key")
     with pytest.raises(SetUpError, match=PUBLIC_KEY):
         load_public_key(folder / PUBLIC_KEY)
+
+
+@given(st.lists(st.integers(0, 300), min_size=0, max_size=40), st.integers(0, 45), st.booleans())
+def test_the_lines_after_a_number_are_found_by_halving(
+    tmp_path_factory: pytest.TempPathFactory, fillings: list[int], after: int, torn: bool
+) -> None:
+    path = tmp_path_factory.mktemp("lines") / "checkpoints.jsonl"
+    lines = [
+        b'{"checkpoint":{"number":%d,"x":"%s"}}\n' % (number, b"x" * filling)
+        for number, filling in enumerate(fillings, 1)
+    ]
+    path.write_bytes(b"".join(lines) + (b'{"checkpoint":{"number":99' if torn else b""))
+    assert lines_after(path, after, 10**6) == lines[after:]
+    first = lines_after(path, after, 1)
+    assert first == lines[after : after + 1]
+    assert [number_of(line) for line in first] == [after + 1][: len(first)]

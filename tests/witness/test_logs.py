@@ -1,6 +1,7 @@
 """What a witness takes, what it refuses, and that nothing it signed for is ever unsaid."""
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -167,6 +168,28 @@ def test_what_is_set_aside_is_kept(witness: Witness, folder: Path, tmp_path: Pat
     assert witness.add(LOG, 0, others).number == 2
     with pytest.raises(SetUpError, match="no such log"):
         logs.set_aside(folder, f"{LOG}2", "x", NOW)
+
+
+def test_setting_aside_waits_for_a_call_that_is_being_written(
+    witness: Witness, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log that was set aside between a call's look and its write would begin in its middle."""
+    lines = signed(tmp_path / "r", {}, {"w0": tail(3)})
+    witness.add(LOG, 0, lines[:1])
+    aside = threading.Thread(target=logs.set_aside, args=(folder, LOG, "x", NOW))
+    append = logs.append_lines
+
+    def slow(path: Path, content: bytes) -> None:
+        aside.start()
+        aside.join(0.2)
+        append(path, content)
+
+    monkeypatch.setattr(logs, "append_lines", slow)
+    witness.add(LOG, 1, lines[1:])
+    aside.join(10)
+    (kept,) = (folder / "logs" / LOG).glob("set-aside-1.jsonl")
+    assert kept.read_bytes() == b"".join(lines)
+    assert not (folder / "logs" / LOG / "checkpoints.jsonl").exists()
 
 
 def test_a_new_witness_wants_an_empty_folder(folder: Path) -> None:

@@ -218,7 +218,7 @@ def append_lines(path: Path, lines: bytes) -> None:
     nothing added."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        size = _whole(path)
+        size = whole_bytes(path)
         os.ftruncate(descriptor, size)
         try:
             if os.pwrite(descriptor, lines, size) < len(lines):
@@ -251,7 +251,7 @@ def _furthest(before: Tails, now: Mapping[str, Tail]) -> Tails:
 
 def last_line(path: Path) -> bytes | None:
     """The last whole line of a file; None where it has none. Raises OSError."""
-    end = _whole(path)
+    end = whole_bytes(path)
     if end == 0:
         return None
     with path.open("rb") as file:
@@ -263,7 +263,7 @@ def last_line(path: Path) -> bytes | None:
     return tail[:-1].rsplit(b"\n", 1)[-1]
 
 
-def _whole(path: Path) -> int:
+def whole_bytes(path: Path) -> int:
     """How many bytes of a file are whole lines: a crash leaves the last one torn."""
     try:
         size = path.stat().st_size
@@ -303,7 +303,7 @@ def lines_after(path: Path, number: int, most_bytes: int) -> list[bytes]:
 
     Found by halving, for numbers only grow. Raises OSError.
     """
-    low, high = 0, _whole(path)
+    low, high = 0, whole_bytes(path)
     end = high
     if not end:
         return []

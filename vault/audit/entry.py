@@ -83,6 +83,9 @@ class Event(_Entry, frozen=True, kw_only=True, tag="event"):
     detail: Detail = {}
 
 
+CLOSED = "closed"
+"""The event that ends a chain: an operator says that its writer will not come back."""
+
 Entry = Disclosure | Refusals | Tokenised | Event
 
 DISCLOSURE, EVENT = b'{"kind":"disclosure"', b'{"kind":"event"'

@@ -18,6 +18,7 @@ Code = Literal[
     "checkpoint_chain",  # a checkpoint does not follow the one before it
     "checkpoint_gap",  # a checkpoint's number is skipped, or all are gone
     "unreadable",
+    "after_end",  # entries stand behind the end that an operator set to a chain
 ]
 
 

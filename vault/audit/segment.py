@@ -14,7 +14,7 @@ from typing import Self
 
 import msgspec
 
-from vault.audit.entry import decode, seconds
+from vault.audit.entry import CLOSED, Event, decode, seconds
 from vault.audit.group import (
     SEAL_START,
     Tail,
@@ -114,6 +114,25 @@ def _follow(data: "mmap.mmap | bytes", at: int, sealed: int, end: int, tail: Tai
     with memoryview(data) as view, view[at:sealed] as group:
         hashed.update(group)
     return Tail(seal.last, seal.hash) if hashed.hexdigest() == seal.hash else None
+
+
+def is_closed(chain: Path) -> bool:
+    """Whether an operator has ended a chain: its last entry says so. Raises OSError."""
+    for path in reversed(segments(chain)):
+        with _mapped(path) as data:
+            at = data.rfind(_ENTRY) + 1
+            line = data[at : data.find(b"\n", at)] if at else b""
+        if line:
+            return _is_end(line)
+    return False
+
+
+def _is_end(line: bytes) -> bool:
+    try:
+        entry = decode(line)
+    except msgspec.DecodeError:
+        return False
+    return isinstance(entry, Event) and entry.name == CLOSED
 
 
 def last_time(path: Path) -> float | None:

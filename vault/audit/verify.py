@@ -33,7 +33,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from vault.audit.anchors import Anchor, Anchors
 from vault.audit.checkpoint import FILE, all_lines
-from vault.audit.entry import Receipt, decode
+from vault.audit.entry import CLOSED, Event, Receipt, decode
 from vault.audit.findings import Code, Finding, Report
 from vault.audit.group import (
     SEAL_START,
@@ -109,6 +109,7 @@ class _Walk:
         self._next: Anchor | None = next(self._anchors, None)
         self._report = report
         self._tail = genesis(chain.name)
+        self._ended = False
         self._file = ""
         self._line = 0
         self._offset = 0
@@ -194,8 +195,12 @@ class _Walk:
 
     def _entry(self, line: bytes, expected: int, doubts: list[Finding]) -> int:
         """Returns the sequence that the next entry should have."""
+        if self._ended:
+            words = "the chain goes on behind the end that an operator set"
+            doubts.append(self._finding("after_end", words, expected))
         try:
-            sequence = decode(line).seq
+            entry = decode(line)
+            sequence, self._ended = entry.seq, isinstance(entry, Event) and entry.name == CLOSED
         except msgspec.DecodeError:
             doubts.append(self._finding("unreadable", "this line is no entry", expected))
             return expected + 1

@@ -18,7 +18,15 @@ from vault.audit.entry import Detail, Entry, Event, Receipt, lines, timestamp
 from vault.audit.group import Group, Tail, genesis, seal_group
 from vault.audit.locking import FileLock, same_file
 from vault.audit.names import prefix_of
-from vault.audit.segment import OpenSegment, Scan, before_segment, first_time, scan, segments
+from vault.audit.segment import (
+    OpenSegment,
+    Scan,
+    before_segment,
+    first_time,
+    is_closed,
+    scan,
+    segments,
+)
 from vault.audit.trouble import RecordError, words_of
 from vault.errors import Refusal
 
@@ -84,7 +92,8 @@ class RecordWriter:
     ) -> Self:
         """Take the first chain of the host that nobody owns, repaired where a crash tore its end.
 
-        Chains that are damaged are left alone, as evidence. Raises OSError.
+        Chains that are damaged are left alone, as evidence, and so are those that an operator has
+        closed. Raises OSError.
         """
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         number = 0
@@ -97,8 +106,10 @@ class RecordWriter:
                 )
             except DamagedError:
                 writer = None
-            if writer is not None:
+            if writer is not None and not is_closed(chain):
                 return writer
+            if writer is not None:
+                writer.close()
             number += 1
 
     @classmethod

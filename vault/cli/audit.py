@@ -1,7 +1,6 @@
 """`jeton audit`: the record, verified, exported, and accepted where it went backwards."""
 
 import asyncio
-import dataclasses
 import os
 import sys
 from collections.abc import Sequence
@@ -13,16 +12,18 @@ import msgspec
 from vault.app import Rules, open_vault, record_host
 from vault.audit.checkpoint import load_public_key
 from vault.audit.entry import Receipt
-from vault.audit.findings import Report, merged
+from vault.audit.findings import merged
 from vault.audit.group import Tail
 from vault.audit.reading import Selection, entries, write_csv, write_jsonl
 from vault.audit.verify import verify as verify_record
 from vault.cli import stored
+from vault.cli.audit_collect import close, collect
 from vault.cli.audit_ship import ship
 from vault.cli.failure import Wrong
 from vault.cli.folders import of_each, of_one
 from vault.cli.group import Group, examples
 from vault.cli.options import config_option, json_option, moment
+from vault.cli.reporting import described, show
 from vault.cli.screen import note, print_json
 from vault.cli.witnessed import known_elsewhere, log_name, uncosigned
 from vault.config import Settings, load
@@ -54,6 +55,8 @@ def audit() -> None:
 
 
 audit.add_command(ship)
+audit.add_command(collect)
+audit.add_command(close)
 
 
 @audit.command(
@@ -159,40 +162,10 @@ def verify(
             reports[0].add(finding)
     halted = None if state is None else state.halted
     if as_json:
-        print_json(_described(merged(reports)) | {"stopped": halted})
+        print_json(described(merged(reports)) | {"stopped": halted})
     else:
-        _show(merged(reports), whole=halted is None)
+        show(merged(reports), whole=halted is None)
     return 0 if halted is None and all(report.clean for report in reports) else 1
-
-
-def _described(report: Report) -> dict[str, object]:
-    return {
-        "clean": report.clean,
-        "entries": report.entries,
-        "checkpoints": report.checkpoints,
-        "writers": {
-            writer: {"sequence": tail.sequence, "hash": tail.digest}
-            for writer, tail in report.tails.items()
-        },
-        "findings": [dataclasses.asdict(finding) for finding in report.findings],
-        "more_findings": report.more,
-    }
-
-
-def _show(report: Report, *, whole: bool) -> None:
-    for finding in report.findings:
-        click.echo(str(finding))
-    if report.more:
-        click.echo(f"and {report.more:,} more")
-    for writer, unsealed in report.unsealed.items():
-        note(f"{writer}: {unsealed} bytes without seal at its end: being written, or of a crash")
-    counted = f"{report.entries:,} entries, {report.checkpoints:,} checkpoints"
-    if report.clean:
-        what = "The record" if whole else "What is there of the record"
-        click.echo(f"{what} is as it was written: {counted}.")
-    else:
-        click.echo(f"The record was CHANGED: {len(report.findings) + report.more:,} places.")
-        note("Save a copy of the folder before anything else; docs/record.md says what each means.")
 
 
 @audit.command(

@@ -15,7 +15,6 @@ is signed for. So what was signed for once can never be unsaid: not by a restart
 import hashlib
 import os
 import secrets
-import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -35,13 +34,15 @@ from vault.audit.checkpoint import (
     public_key_pem,
     read_line,
 )
-from vault.audit.locking import FileLock
+from vault.audit.locking import FileLock, locked
 from vault.audit.segment import sync_folder
 from vault.audit.trouble import RecordError
 from vault.errors import SetUpError
 from vault.witness.cosignature import Cosignature, is_log, key_id, sign
 
 KEY, PUBLIC_KEY, CREDENTIAL = "witness.key", "witness.pem", "credential.sha256"
+WRITING = "writing.lock"
+"""Held by whoever changes a log: a call, or an operator who sets one aside meanwhile."""
 MOST_LOGS = 1_000
 """Under one key: who has it can fill a disk with names, but not for ever."""
 
@@ -107,11 +108,12 @@ def set_aside(folder: Path, log: str, reason: str, now: float) -> Path:
     path = logs(folder).get(log)
     if path is None:
         raise SetUpError("the witness knows no such log: `jeton witness list` says which")
-    number = 1 + len(list(path.parent.glob("set-aside-*.jsonl")))
-    kept = path.with_name(f"set-aside-{number}.jsonl")
-    _write(path.with_name(f"set-aside-{number}.txt"), f"{int(now)} {reason}\n".encode())
-    path.rename(kept)
-    sync_folder(path.parent)
+    with locked(folder / WRITING):
+        number = 1 + len(list(path.parent.glob("set-aside-*.jsonl")))
+        kept = path.with_name(f"set-aside-{number}.jsonl")
+        _write(path.with_name(f"set-aside-{number}.txt"), f"{int(now)} {reason}\n".encode())
+        path.rename(kept)
+        sync_folder(path.parent)
     return kept
 
 
@@ -129,7 +131,6 @@ class Witness:
         self.public_key = self._key.public_key()
         self.credential = (folder / CREDENTIAL).read_text("ascii").strip()
         """SHA-256, in hex."""
-        self._writing = threading.Lock()
         self._durable = set[str]()
         """Logs whose file this process has synced."""
         lock = FileLock.take(folder / "lock")
@@ -147,7 +148,7 @@ class Witness:
         then nothing was taken.
         """
         key = self._trusted(log)
-        with self._writing:
+        with locked(self._folder / WRITING):
             path = self._path(log)
             last, line = self._last(path, key)
             number, digest = (last.number, line_hash(line)) if last else (0, NO_PREVIOUS)
