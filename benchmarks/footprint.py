@@ -22,7 +22,7 @@ def footprint(pace: Pace) -> Iterator[Result]:
     with tempfile.TemporaryDirectory() as folder:
         config = http.initialised(Path(folder) / "data")
         credentials = http.add_clients(config, http.CLIENTS)
-        for _ in range(pace.rounds + 1):
+        for _ in range(pace.rounds + pace.warm):
             port = http.free_port()
             url = f"http://127.0.0.1:{port}"
             command = [sys.executable, "-m", "vault", "serve", "--config", str(config)]
@@ -38,9 +38,9 @@ def footprint(pace: Pace) -> Iterator[Result]:
                 process.terminate()
                 process.wait(30)
     told = COMMAND.format("footprint")
-    yield result("start to ready", "s", ready[1:], told, target="value <= 0.7")
-    yield result("resident memory once ready", "MB", idle[1:], told, target="value <= 80")
-    yield result(f"resident memory after a batch of {CALLS:,}", "MB", busy[1:], told)
+    yield result("start to ready", "s", ready[pace.warm :], told, target="value <= 0.7")
+    yield result("resident memory once ready", "MB", idle[pace.warm :], told, target="value <= 80")
+    yield result(f"resident memory after a batch of {CALLS:,}", "MB", busy[pace.warm :], told)
 
 
 def _await(url: str) -> None:

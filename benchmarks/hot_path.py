@@ -62,7 +62,8 @@ def hot_path(pace: Pace) -> Iterator[Result | Curve]:
             ),
         ]
         for work in works:
-            http.wrk(target, work, 1, folder)
+            for _ in range(pace.warm):
+                http.wrk(target, work, 1, folder)
             shares = _profiled(target, work, pace, folder)
             if not shares:
                 return
@@ -81,7 +82,7 @@ def hot_path(pace: Pace) -> Iterator[Result | Curve]:
 
 def _profiled(target: http.Target, work: http.Work, pace: Pace, folder: Path) -> dict[str, float]:
     raw = folder / "profile.raw"
-    seconds = max(3, pace.seconds)
+    seconds = pace.of(6, 1)
     options = ["-p", str(target[1]), "-d", str(seconds), "-r", "300", "-f", "raw", "-o", str(raw)]
     quiet = subprocess.DEVNULL
     profiler = subprocess.Popen([*_py_spy(), "record", *options], stdout=quiet, stderr=quiet)

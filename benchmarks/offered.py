@@ -3,18 +3,20 @@ them, and each is timed from when it was due, so that a server that stalls canno
 
 import asyncio
 import json
-import math
-import os
 import tempfile
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
+import numpy as np
 import uvloop
 
 from benchmarks import http
+from benchmarks.cores import on_core
 from benchmarks.curves import Curve
 from benchmarks.pace import COMMAND, Pace
 from benchmarks.population import nirs
@@ -23,12 +25,16 @@ from benchmarks.results import Result, result
 CONNECTIONS = 32
 SHARES = (0.1, 0.25, 0.5, 0.7, 0.8, 0.9)
 """Of what the service answers when it is asked as fast as it can."""
+OWN = "the generator's own delay, p99"
+PATIENCE = 30.0
+"""Seconds after the last call was due."""
+PARTS = {"median": 50.0, "p99": 99.0, "p99.9": 99.9}
 
 
 def offered(pace: Pace) -> Iterator[Result | Curve]:
     command = COMMAND.format("offered")
     bodies = [json.dumps({"value": nir}).encode() for nir in nirs(2_000, seed=7)]
-    lines: dict[str, list[tuple[float, float]]] = {"median": [], "p99": [], "p99.9": []}
+    lines: dict[str, list[tuple[float, float]]] = {name: [] for name in (*PARTS, OWN)}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         config = http.initialised(folder / "data")
@@ -38,22 +44,17 @@ def offered(pace: Pace) -> Iterator[Result | Curve]:
         most = http.wrk(target, work, 2, folder).rate
         port = int(target[0].rpartition(":")[2])
         requests = [_request(work, body) for body in bodies]
-        free = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {int(http.LOAD_CORE)})
-        try:
+        with on_core(http.LOAD_CORE):
             for share in SHARES:
-                load = Load(port, requests, most * share, pace.seconds * max(1, pace.rounds // 2))
+                load = Load(port, requests, most * share, pace.of(10, 1))
                 uvloop.run(load.run())
-                for name, part in (("median", 50.0), ("p99", 99.0), ("p99.9", 99.9)):
-                    lines[name].append((load.rate, load.percentile(part)))
-                yield result(
-                    f"p99 at {share:.0%} of the most, calls due at a constant rate",
-                    "ms",
-                    [load.percentile(99)],
-                    command,
-                )
-        finally:
-            os.sched_setaffinity(0, free)
+                for name, part in PARTS.items():
+                    lines[name].append((load.rate, float(np.percentile(load.taken, part))))
+                told = f"at {share:.0%} of the most, calls due at a constant rate"
+                yield result(f"p99 {told}", "ms", [lines["p99"][-1][1]], command)
+                late = float(np.percentile(load.late or [0.0], 99))
+                lines[OWN].append((load.rate, late))
+                yield result(f"p99 of the generator's own delay {told}", "ms", [late], command)
     yield Curve(
         "latency-by-load",
         "Latency of single calls against offered load, server on one core",
@@ -73,6 +74,36 @@ def _request(work: http.Work, body: bytes) -> bytes:
     return head.encode() + body
 
 
+class Connection(asyncio.Protocol):
+    """One call at a time."""
+
+    def __init__(self, load: "Load") -> None:
+        self._load = load
+        self._heard = b""
+        self._due = 0.0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is one by its methods
+        self._load.free.append(self)
+
+    def send(self, request: bytes, due: float) -> None:
+        self._due = due
+        self._transport.write(request)
+
+    def data_received(self, data: bytes) -> None:
+        self._heard += data
+        head, found, body = self._heard.partition(b"\r\n\r\n")
+        if not found:
+            return
+        length = head.lower().partition(b"content-length:")[2].partition(b"\r")[0]
+        if len(body) < int(length):
+            return
+        if not head.startswith(b"HTTP/1.1 200"):
+            self._load.failed += 1
+        self._heard = b""
+        self._load.answered(self, self._due)
+
+
 @dataclass
 class Load:
     """Calls at `rate` a second for some seconds; what each took, in milliseconds."""
@@ -82,43 +113,43 @@ class Load:
     rate: float
     seconds: float
     taken: list[float] = field(default_factory=list)
-    achieved: float = 0.0
-
-    def percentile(self, part: float) -> float:
-        ordered = sorted(self.taken)
-        return ordered[min(len(ordered) - 1, math.ceil(len(ordered) * part / 100) - 1)]
+    late: list[float] = field(default_factory=list)
+    """By how much the generator itself was late with a call, a connection being free."""
+    failed: int = 0
+    free: list[Connection] = field(default_factory=list)
+    waiting: deque[tuple[bytes, float]] = field(default_factory=deque)
 
     async def run(self) -> None:
-        free: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
-        for _ in range(CONNECTIONS):
-            free.put_nowait(await asyncio.open_connection("127.0.0.1", self.port))
-        count = max(50, int(self.rate * self.seconds))
+        """Turns without a pause: a timer would be a millisecond late."""
+        loop = asyncio.get_running_loop()
+        made = [
+            await loop.create_connection(lambda: Connection(self), "127.0.0.1", self.port)
+            for _ in range(CONNECTIONS)
+        ]
+        count, number = max(50, int(self.rate * self.seconds)), 0
         began = time.perf_counter()
-        tasks: set[asyncio.Task[None]] = set()
-        for number in range(count):
-            due = began + number / self.rate
-            if (wait := due - time.perf_counter()) > 0:
-                await asyncio.sleep(wait)
-            elif number % 64 == 0:
-                await asyncio.sleep(0)
-            task = asyncio.create_task(self._call(free, number, due))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-        await asyncio.gather(*tasks)
-        self.achieved = count / (time.perf_counter() - began)
+        while len(self.taken) < count:
+            if time.perf_counter() > began + count / self.rate + PATIENCE:
+                raise SystemExit(f"{count - len(self.taken)} calls were not answered")
+            while number < count and (due := began + number / self.rate) <= time.perf_counter():
+                self._call(self.requests[number % len(self.requests)], due)
+                number += 1
+            await asyncio.sleep(0)
+        for transport, _ in made:
+            transport.close()
+        if self.failed:
+            raise SystemExit(f"{self.failed} calls were not answered with 200")
 
-    async def _call(
-        self,
-        free: "asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]]",
-        number: int,
-        due: float,
-    ) -> None:
-        reader, writer = await free.get()
-        writer.write(self.requests[number % len(self.requests)])
-        head = await reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 200"):
-            raise SystemExit("a call was not answered with 200")
-        size = int(head.lower().partition(b"content-length:")[2].split(b"\r\n")[0])
-        await reader.readexactly(size)
+    def _call(self, request: bytes, due: float) -> None:
+        if self.free:
+            self.late.append((time.perf_counter() - due) * 1e3)
+            self.free.pop().send(request, due)
+        else:
+            self.waiting.append((request, due))
+
+    def answered(self, connection: Connection, due: float) -> None:
         self.taken.append((time.perf_counter() - due) * 1e3)
-        free.put_nowait((reader, writer))
+        if self.waiting:
+            connection.send(*self.waiting.popleft())
+        else:
+            self.free.append(connection)

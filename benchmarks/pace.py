@@ -16,5 +16,10 @@ class Pace:
         """How many of something there are: as many as its figures need, or as few as will do."""
         return quick if self.seconds == 1 else whole
 
+    @property
+    def warm(self) -> int:
+        """Rounds that do not count: of cold servers and caches."""
+        return self.of(1, 0)
+
 
 WHOLE, QUICK = Pace(7, 4), Pace(1, 1)

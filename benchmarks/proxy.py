@@ -144,10 +144,10 @@ def proxy(pace: Pace) -> Iterator[Result]:
         jobs = {"ours": (ours, plain), "rewritten": (ours, fhir)}
         jobs |= {name: (target, plain) for name, target in others.items() if target is not None}
         rates: dict[str, list[float]] = {name: [] for name in jobs}
-        for number in range(pace.rounds + 1):  # the first round warms up
+        for number in range(pace.rounds + pace.warm):
             for name, (target, work) in jobs.items():
                 run = http.wrk(target, work, pace.of(2, 1), folder)
-                if number:
+                if number >= pace.warm:
                     rates[name].append(run.per_processor_second)
     command, unit = COMMAND.format("proxy"), "requests/processor s"
     for name in others:

@@ -41,7 +41,7 @@ def scale(pace: Pace) -> Iterator[Result | Curve]:
         config.write_text(config.read_text().replace('url = "sqlite:jeton.db"', shared))
         credentials = http.add_clients(config, http.CLIENTS)
         target = stack.enter_context(http.vault(config))
-        idle = _idle(store)
+        idle = _idle(store, pace.of(5, 1))
         costs = {
             name: _cost(store, target, work, pace, folder)
             for name, work in _works(target[0], credentials).items()
@@ -75,7 +75,8 @@ def _works(url: str, credentials: dict[str, str]) -> dict[str, http.Work]:
 
 
 def _cost(store: Server, target: http.Target, work: http.Work, pace: Pace, folder: Path) -> Cost:
-    http.wrk(target, work, 1, folder)
+    for _ in range(pace.warm):
+        http.wrk(target, work, 1, folder)
     before, spent = _facts(store), http.processor_seconds(target[1])
     run = http.wrk(target, work, pace.seconds, folder)
     after, spent = _facts(store), http.processor_seconds(target[1]) - spent
@@ -89,9 +90,9 @@ def _cost(store: Server, target: http.Target, work: http.Work, pace: Pace, folde
     )
 
 
-def _idle(store: Server) -> float:
+def _idle(store: Server, seconds: float) -> float:
     before, began = _facts(store), time.perf_counter()
-    time.sleep(3)
+    time.sleep(seconds)
     grown = _facts(store)["total_commands_processed"] - before["total_commands_processed"]
     return max(0.0, (grown - 2) / (time.perf_counter() - began))
 

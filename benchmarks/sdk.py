@@ -160,10 +160,10 @@ def sdk(pace: Pace) -> Iterator[Result]:
 def coalesced(name: str, one: Loop | Threads, pace: Pace) -> Result:
     """Calls a second; `baseline` is what they are without coalescing."""
     samples: dict[bool, list[float]] = {True: [], False: []}
-    for number in range(pace.rounds + 1):
+    for number in range(pace.rounds + pace.warm):
         for way, rates in samples.items():
             rate = 1 / one.concurrent(coalesce=way)
-            if number:  # the first round makes connections and fills caches
+            if number >= pace.warm:
                 rates.append(rate)
     return result(
         f"{name}, beside no coalescing", "calls/s", samples[True], _COMMAND, samples[False]

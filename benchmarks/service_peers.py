@@ -99,16 +99,15 @@ def works(tokens: list[str], credential: str) -> dict[str, Work]:
 
 
 def in_turn(sides: Mapping[str, Side], kind: str, pace: Pace, folder: Path) -> Rates:
-    """Values a second of each, a sample a round. The quick pace has one round, a cold one."""
-    quick = pace.seconds == 1
-    rounds, seconds = (1, 1) if quick else (1 + pace.rounds, pace.seconds // 2)
+    """Values a second of each, a sample a round."""
     rates: Rates = {name: [] for name in sides}
-    for _ in range(rounds):
+    seconds = pace.of(2, 1)
+    for _ in range(pace.rounds + pace.warm):
         for name, side in sides.items():
             work = side.works[kind]
             rate = http.wrk(side.target, work, seconds, folder).rate
             rates[name].append(rate * work.per_request)
-    return rates if quick else {name: taken[1:] for name, taken in rates.items()}
+    return {name: taken[pace.warm :] for name, taken in rates.items()}
 
 
 def figures(kind: str, rates: Rates) -> Iterator[Result]:

@@ -26,7 +26,8 @@ from vault.crypto.keyset import new_keyset
 from vault.engine.transformation import Transformation
 
 ENGINE = (1, 10, 100, 1_000, 4_096, 10_000, 100_000)
-OVER_HTTP = (1, 10, 100, 1_000, 10_000)
+JSON = (1, 10, 100, 1_000, 10_000)
+ARROW = (100, 1_000, 10_000, 100_000)
 _COMMAND = COMMAND.format("sizes")
 
 
@@ -71,33 +72,44 @@ def _engine(pace: Pace) -> Iterator[Result | Curve]:
 
 
 def _http(pace: Pace) -> Iterator[Result | Curve]:
-    people = list(nirs(OVER_HTTP[-1], seed=13))
-    points = []
+    people = list(nirs(ARROW[-1], seed=13))
+    lines: dict[str, list[tuple[float, float]]] = {}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         config = http.initialised(folder / "data")
         credentials = http.add_clients(config, http.CLIENTS)
         ours = stack.enter_context(http.vault(config))
         stack.enter_context(awake(http.LOAD_CORE))
-        for size in OVER_HTTP:
-            body = json.dumps({"values": people[:size]}).encode()
-            path, credential = "/v1/tokenise/fr-nir", credentials["bench-in"]
-            work = http.Work(f"JSON of {size}", path, [body], 16, credential, "", size)
-            http.wrk(ours, work, 1, folder)
+        for kind, size, work in _works(people, credentials["bench-in"]):
+            for _ in range(pace.warm):
+                http.wrk(ours, work, 1, folder)
             runs = [
-                http.wrk(ours, work, pace.seconds, folder).rate * size
+                http.wrk(ours, work, pace.of(2, 1), folder).rate * size
                 for _ in range(max(1, pace.rounds // 2))
             ]
-            found = result(f"JSON batches of {size:,} over HTTP", "values/s", runs, _COMMAND)
-            points.append((float(size), found.value))
+            found = result(f"{work.name} over HTTP", "values/s", runs, _COMMAND)
+            lines.setdefault(kind, []).append((float(size), found.value))
             yield found
     yield Curve(
         "http-by-size",
-        "Throughput by batch size, JSON over HTTP, server on one core",
+        "Throughput by batch size over HTTP, server on one core",
         "values in a batch",
         "values a second",
-        {"tokenise fr-nir, limits and record on": points},
-        "16 connections that send as fast as they are answered; wrk on the other core.",
+        lines,
+        "tokenise fr-nir, limits and record on. JSON over 16 connections, Arrow over 2, sending as"
+        " fast as they are answered; wrk on the other core.",
         log_x=True,
         log_y=True,
     )
+
+
+def _works(people: list[str], credential: str) -> Iterator[tuple[str, int, http.Work]]:
+    path = "/v1/tokenise/fr-nir"
+    for size in JSON:
+        body = json.dumps({"values": people[:size]}).encode()
+        name = f"JSON batches of {size:,}"
+        yield "JSON", size, http.Work(name, path, [body], 16, credential, "", size)
+    for size in ARROW:
+        body = http.arrow_stream(people[:size])
+        name = f"Arrow batches of {size:,}"
+        yield "Arrow", size, http.Work(name, path, [body], 2, credential, "", size, http.ARROW)

@@ -90,8 +90,8 @@ def service(pace: Pace) -> Iterator[Result]:
         ours = stack.enter_context(http.vault(config))
         stack.enter_context(awake(http.LOAD_CORE))
         for work in http.works(ours[0], credentials):
-            for target in (bare, ours):
-                http.wrk(target, work, 1, folder)  # warms both; wrk knows whole seconds only
+            for target in (bare, ours) * pace.warm:
+                http.wrk(target, work, 1, folder)  # it knows whole seconds only
             base, runs = [], []
             for _ in range(pace.rounds):
                 base.append(http.wrk(bare, work, pace.seconds, folder))

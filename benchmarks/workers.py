@@ -29,7 +29,7 @@ def workers(pace: Pace) -> Iterator[Result | Curve]:
         credential = http.add_clients(config, http.CLIENTS)["bench-in"]
         work = http.Work("single", "/v1/tokenise/fr-nir", bodies, CONNECTIONS, credential)
         servers = {count: stack.enter_context(_serving(config, count)) for count in spent}
-        for number in range(pace.rounds + 1):
+        for number in range(pace.rounds + pace.warm):
             for count, (url, parent) in servers.items():
                 pids = [parent] if count == 1 else _children(parent)
                 before = [http.processor_seconds(pid) for pid in pids]
@@ -37,7 +37,7 @@ def workers(pace: Pace) -> Iterator[Result | Curve]:
                 taken = [
                     http.processor_seconds(pid) - was for pid, was in zip(pids, before, strict=True)
                 ]
-                if number:
+                if number >= pace.warm:
                     spent[count].append(sum(taken) / (run.rate * pace.seconds) * 1e6)
                     rates[count].append(run.rate)
                     if count == 2:
