@@ -12,6 +12,7 @@ import numpy as np
 
 from benchmarks import http
 from benchmarks.awake import awake
+from benchmarks.beside import drawn
 from benchmarks.bodies import bodies
 from benchmarks.curves import Curve
 from benchmarks.dataframe import dataframe
@@ -112,14 +113,14 @@ def _figures(work: http.Work, runs: list[http.Run], base: list[http.Run]) -> Ite
 BENCHMARKS: dict[str, Callable[[Pace], Iterator[Result | Curve]]] = {
     "engine": engine,
     "engine_formats": engine_formats,
-    "engine_peers": engine_peers,
+    "engine_peers": lambda pace: drawn(engine_peers(pace), "engines", "FF1 beside others"),
     "sizes": sizes,
     "footprint": footprint,
     "service": service,
     "offered": offered,
     "fairness": fairness,
     "workers": workers,
-    "service_peers": service_peers,
+    "service_peers": lambda pace: drawn(service_peers(pace), "services", "Services"),
     "redis_bound": redis_bound,
     "scale": scale,
     "bodies": bodies,

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import http
@@ -28,20 +29,15 @@ def workers(pace: Pace) -> Iterator[Result | Curve]:
         config = http.initialised(folder / "data")
         credential = http.add_clients(config, http.CLIENTS)["bench-in"]
         work = http.Work("single", "/v1/tokenise/fr-nir", bodies, CONNECTIONS, credential)
-        servers = {count: stack.enter_context(_serving(config, count)) for count in spent}
+        servers = {count: stack.enter_context(serving(config, count)) for count in spent}
         for number in range(pace.rounds + pace.warm):
-            for count, (url, parent) in servers.items():
-                pids = [parent] if count == 1 else _children(parent)
-                before = [http.processor_seconds(pid) for pid in pids]
-                run = http.wrk((url, pids[0]), work, pace.seconds, folder)
-                taken = [
-                    http.processor_seconds(pid) - was for pid, was in zip(pids, before, strict=True)
-                ]
+            for count, server in servers.items():
+                load = loaded(server, work, pace.seconds, folder)
                 if number >= pace.warm:
-                    spent[count].append(sum(taken) / (run.rate * pace.seconds) * 1e6)
-                    rates[count].append(run.rate)
+                    spent[count].append(load.spent)
+                    rates[count].append(load.rate)
                     if count == 2:
-                        shares.append(max(taken) / sum(taken))
+                        shares.append(load.busiest)
     yield result(
         "processor time a call, two workers beside one",
         "us/request",
@@ -69,14 +65,40 @@ def workers(pace: Pace) -> Iterator[Result | Curve]:
     )
 
 
+@dataclass(frozen=True)
+class Load:
+    """Requests a second, microseconds of all workers a request, and the busiest one's share."""
+
+    rate: float
+    spent: float
+    busiest: float
+
+
+def loaded(server: "Workers", work: http.Work, seconds: float, folder: Path) -> Load:
+    before = [http.processor_seconds(pid) for pid in server.pids]
+    run = http.wrk((server.url, server.pids[0]), work, seconds, folder)
+    after = [http.processor_seconds(pid) for pid in server.pids]
+    taken = [now - was for now, was in zip(after, before, strict=True)]
+    return Load(run.rate, sum(taken) / (run.rate * seconds) * 1e6, max(taken) / sum(taken))
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Where they listen, and their processes."""
+
+    url: str
+    pids: list[int]
+
+
 @contextmanager
-def _serving(config: Path, count: int) -> Iterator[http.Target]:
+def serving(config: Path, count: int) -> Iterator[Workers]:
+    """So many workers of one service, on two cores."""
     port = http.free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-m", "vault", "serve", "--config", str(config)]
     command += ["--port", str(port), "--workers", str(count)]
     with http.server(command, f"{url}/readyz", core="0,1") as pid:
-        yield url, pid
+        yield Workers(url, [pid] if count == 1 else _children(pid))
 
 
 def _children(pid: int) -> list[int]:

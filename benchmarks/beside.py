@@ -1,0 +1,34 @@
+"""Bars of what was measured beside others: one plot for each kind of work."""
+
+import re
+from collections.abc import Iterator
+
+from benchmarks.curves import Curve
+from benchmarks.results import Result
+
+BOUND = "OpenSSL's AES alone"
+BESIDE = ", beside "
+
+
+def drawn(results: Iterator[Result], name: str, title: str) -> Iterator[Result | Curve]:
+    """The results as they come, then their plots. A result is called ``KIND, beside OTHER``, and
+    its baseline is the other's; where no other is named, it is the bound that AES sets."""
+    bars: dict[str, dict[str, float]] = {}
+    unit = ""
+    for one in results:
+        yield one
+        kind, _, other = one.name.partition(BESIDE)
+        of, unit = bars.setdefault(kind, {"Jeton": one.value}), one.unit
+        of[other or BOUND] = one.baseline or 0.0
+    for kind, of in bars.items():
+        if len(of) > 2:
+            yield Curve(
+                f"{name}-{re.sub('[^a-z0-9]+', '-', kind.lower())}",
+                f"{title}: {kind}",
+                unit,
+                "",
+                {other: [(0.0, value)] for other, value in of.items()},
+                "Medians of what was measured in turn in one run, on one core.",
+                log_y=True,
+                bars=True,
+            )
