@@ -7,6 +7,9 @@ from benchmarks.curves import Curve
 from benchmarks.results import Result
 
 BOUND = "OpenSSL's AES alone"
+CAPTION = "Medians of what was measured in turn in one run, on one core."
+FAR = 100.0
+"""From this ratio on the least would not be seen beside the most: powers of ten are drawn."""
 BESIDE = ", beside "
 
 
@@ -22,13 +25,14 @@ def drawn(results: Iterator[Result], name: str, title: str) -> Iterator[Result |
         of[other or BOUND] = one.baseline or 0.0
     for kind, of in bars.items():
         if len(of) > 2:
+            far = max(of.values()) > FAR * min(of.values())
             yield Curve(
                 f"{name}-{re.sub('[^a-z0-9]+', '-', kind.lower())}",
                 f"{title}: {kind}",
                 unit,
                 "",
                 {other: [(0.0, value)] for other, value in of.items()},
-                "Medians of what was measured in turn in one run, on one core.",
-                log_y=True,
+                CAPTION + " The scale is one of powers of ten." * far,
+                log_y=far,
                 bars=True,
             )

@@ -9,7 +9,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 Points = Sequence[tuple[float, float]]
 INK = "#010203"
@@ -37,9 +37,11 @@ class Curve:
 def save(curve: Curve, target: Any, kind: str, ink: str = "#1b1f24", **options: Any) -> None:
     """As ``png`` or ``svg``, to a file or a stream; the same figures give the same bytes."""
     with mpl.rc_context(_style(ink)):
-        figure = Figure(figsize=(7.2, 4.0), layout="constrained")
+        height = 1.3 + 0.3 * len(curve.lines) if curve.bars else 4.0
+        figure = Figure(figsize=(7.2, height), layout="constrained")
         axes = figure.subplots()
         _draw(curve, axes)
+        axes.set_axisbelow(True)
         axes.set_title(curve.title, loc="left", fontsize=11)
         axes.set_xlabel(curve.x)
         axes.set_ylabel(curve.y)
@@ -60,6 +62,7 @@ def _draw(curve: Curve, axes: Any) -> None:
         axes.margins(x=0.12)
         if curve.log_y:
             axes.set_xscale("log")
+            axes.xaxis.set_minor_formatter(NullFormatter())
         axes.xaxis.set_major_formatter(FuncFormatter(_short))
         return
     for number, (name, points) in enumerate(curve.lines.items()):

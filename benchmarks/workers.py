@@ -4,8 +4,9 @@ import json
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ def workers(pace: Pace) -> Iterator[Result | Curve]:
     spent: dict[int, list[float]] = {1: [], 2: []}
     rates: dict[int, list[float]] = {1: [], 2: []}
     shares: list[float] = []
+    connections: list[float] = []
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         config = http.initialised(folder / "data")
@@ -38,6 +40,7 @@ def workers(pace: Pace) -> Iterator[Result | Curve]:
                     rates[count].append(load.rate)
                     if count == 2:
                         shares.append(load.busiest)
+                        connections.append(load.fullest)
     yield result(
         "processor time a call, two workers beside one",
         "us/request",
@@ -46,7 +49,8 @@ def workers(pace: Pace) -> Iterator[Result | Curve]:
         spent[1],
         "ratio <= 1.1",
     )
-    yield result("the busier of two workers' share", "of all", shares, command)
+    yield result("processor time of the busier of two workers", "of both", shares, command)
+    yield result("connections of the fuller of two workers", "of both", connections, command)
     two = result(
         "single tokenise, two workers beside one", "requests/s", rates[2], command, rates[1]
     )
@@ -67,19 +71,40 @@ def workers(pace: Pace) -> Iterator[Result | Curve]:
 
 @dataclass(frozen=True)
 class Load:
-    """Requests a second, microseconds of all workers a request, and the busiest one's share."""
+    """Requests a second, microseconds of all workers a request, and the largest shares that one
+    worker had: of the processor time, and of the connections, half-way."""
 
     rate: float
     spent: float
     busiest: float
+    fullest: float
 
 
 def loaded(server: "Workers", work: http.Work, seconds: float, folder: Path) -> Load:
     before = [http.processor_seconds(pid) for pid in server.pids]
+    idle = [_sockets(pid) for pid in server.pids]
+    held: list[int] = []
+    timer = threading.Timer(seconds / 2, lambda: held.extend(map(_sockets, server.pids)))
+    timer.start()
     run = http.wrk((server.url, server.pids[0]), work, seconds, folder)
     after = [http.processor_seconds(pid) for pid in server.pids]
     taken = [now - was for now, was in zip(after, before, strict=True)]
-    return Load(run.rate, sum(taken) / (run.rate * seconds) * 1e6, max(taken) / sum(taken))
+    timer.join()
+    open_now = [max(0, now - was) for now, was in zip(held, idle, strict=True)]
+    return Load(
+        run.rate,
+        sum(taken) / (run.rate * seconds) * 1e6,
+        max(taken) / sum(taken),
+        max(open_now) / max(1, sum(open_now)),
+    )
+
+
+def _sockets(pid: int) -> int:
+    found = 0
+    for file in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(OSError):  # closed meanwhile
+            found += str(file.readlink()).startswith("socket:")
+    return found
 
 
 @dataclass(frozen=True)
