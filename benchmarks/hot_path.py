@@ -1,4 +1,4 @@
-"""Where the time of a single call goes, by rooms: the profile that says why a target is missed.
+"""Where the time of a call goes, by rooms: the profile that says why a target is missed.
 
 The service runs under py-spy while `wrk` asks; samples are put to the account of the innermost
 room of the house (or library) that they are in.
@@ -26,7 +26,8 @@ ROOMS = {
     "credential": ("vault/access/identity",),
     "dispatch, JSON, ids": ("vault/web",),
     "grant and limits": ("vault/access",),
-    "format": ("vault/formats", "vault/engine"),
+    "format": ("vault/formats",),
+    "strings and columns": ("vault/engine",),
     "FF1": ("vault/crypto",),
     "budget, record, store": ("vault/ledger", "vault/store", "vault/audit", "vault/lifecycle"),
     "service": ("vault/service", "vault/app"),
@@ -60,6 +61,14 @@ def hot_path(pace: Pace) -> Iterator[Result | Curve]:
                 credentials["bench-out"],
                 "benchmark",
             ),
+            http.Work(
+                "JSON batch of 1,000",
+                "/v1/tokenise/fr-nir",
+                [json.dumps({"values": people[at : at + 1_000]}).encode() for at in (0, 1_000)],
+                16,
+                credentials["bench-in"],
+                per_request=1_000,
+            ),
         ]
         for work in works:
             for _ in range(pace.warm):
@@ -70,7 +79,7 @@ def hot_path(pace: Pace) -> Iterator[Result | Curve]:
             for room, share in shares.items():
                 yield result(f"{work.name}, share of {room}", "of all", [share], command)
             yield Curve(
-                f"profile-{work.name.split()[1]}",
+                f"profile-{work.name.split()[1].lower()}",
                 f"Where the time of a {work.name} goes",
                 "share of the samples",
                 "",
