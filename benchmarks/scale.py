@@ -17,6 +17,7 @@ from benchmarks.redis_server import Server, serving
 from benchmarks.results import Result, result
 
 TOKENISE, REVEAL = "single tokenise", "single reveal"
+FITTED = "reveals alone, with what a second worker added"
 _COMMAND = COMMAND.format("scale")
 REPLICAS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
 MIXES = {"tokenise alone": 0.0, "5 % reveals": 0.05, "reveals alone": 1.0}
@@ -140,9 +141,11 @@ def _model(tokenise: Cost, reveal: Cost, contention: float) -> Curve:
     for name, share in MIXES.items():
         service = (1 - share) * tokenise.service + share * reveal.service
         redis = (1 - share) * tokenise.redis + share * reveal.redis
-        serial = redis / (redis + service) + share * contention
-        alone = 1e6 / (redis + service)
+        serial, alone = redis / (redis + service), 1e6 / (redis + service)
         lines[name] = [(float(n), throughput(n, serial, alone)) for n in REPLICAS]
+        if share == 1.0 and contention:
+            fitted = serial + contention
+            lines[FITTED] = [(float(n), throughput(n, fitted, alone)) for n in REPLICAS]
     return Curve(
         "scale-model",
         "Calls a second by replicas that share one Redis: a model",
