@@ -125,7 +125,10 @@ def run(names: list[str], quick: bool, folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     write(folder / "latest.json", results)
     took = {name: f"{taken:.0f}" for name, taken in seconds.items()}
-    told = {"run": "quick: not to be quoted" if quick else "whole", "seconds": took} | machine()
+    told = {
+        "run": "quick run: not to be quoted" if quick else "whole run",
+        "seconds": took,
+    } | machine()
     (folder / "machine.json").write_text(json.dumps(told, indent=2) + "\n")
     curves.write(folder, plots)
     (folder / "report.html").write_text(page(results, plots, failed, told))

@@ -45,7 +45,7 @@ def offered(pace: Pace) -> Iterator[Result | Curve]:
         port = int(target[0].rpartition(":")[2])
         requests = [_request(work, body) for body in bodies]
         with on_core(http.LOAD_CORE):
-            for share in SHARES:
+            for share in SHARES[:: pace.of(1, 3)]:
                 load = Load(port, requests, most * share, pace.of(10, 1))
                 uvloop.run(load.run())
                 for name, part in PARTS.items():

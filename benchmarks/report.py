@@ -23,7 +23,9 @@ th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid var(--
 code { font-size: .85em; color: var(--dim) } dt { color: var(--dim) }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem } dd { margin: 0 }
 @media print { :root { --ink: #000; --paper: #fff; --line: #aaa; --dim: #444 }
-  body { margin: 0; max-width: none } tr { break-inside: avoid } }
+  body { margin: 0; max-width: none; font-size: 10px } tr { break-inside: avoid }
+  th, td { padding: .15rem .4rem } h2 { break-after: avoid }
+  .plots { grid-template-columns: 1fr 1fr; gap: .8rem } }
 """
 CAPTION = (
     "Medians. The baseline was measured in turn with the value, in the same run; the ratio is the"
@@ -56,10 +58,15 @@ def page(
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>Jeton: benchmarks</title><style>{STYLE}</style></head><body>"
-        f"<h1>Benchmarks</h1>{_summary(results)}{_failures(failed)}"
+        f"<h1>Benchmarks</h1>{_kind(machine)}{_summary(results)}{_failures(failed)}"
         f"{_plots(plots)}{_tables(results)}"
         f"<h2>Machine</h2><dl>{facts}</dl></body></html>\n"
     )
+
+
+def _kind(machine: Mapping[str, object]) -> str:
+    told = [str(machine[name]) for name in ("run", "processor", "system") if name in machine]
+    return f'<p class="how">{escape(", ".join(told))}</p>'
 
 
 def _summary(results: Sequence[Result]) -> str:
