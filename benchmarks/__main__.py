@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import shutil
+import signal
 import ssl
 import subprocess
 import sys
@@ -160,6 +161,7 @@ def main(arguments: list[str] | None = None) -> None:
     if given.verb == "compare":
         compare(given.old, given.new)
         return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else servers would be left running
     unknown = [name for name in given.name if name not in BENCHMARKS]
     if unknown:
         parser.error(f"there is no benchmark {', '.join(unknown)}")

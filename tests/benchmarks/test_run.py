@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +25,21 @@ def test_a_quick_run_writes_results_machine_and_report(tmp_path):
     assert about["versions"]["numpy"]
     assert about["run"].startswith("quick")
     assert all(one.name in (tmp_path / "report.html").read_text() for one in results)
+
+
+def test_a_run_that_is_ended_leaves_no_server_behind(tmp_path):
+    command = [sys.executable, "-m", "benchmarks", "run", "fairness", "--results", str(tmp_path)]
+    run = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    find = ["pgrep", "-P", str(run.pid), "-f", "vault serve"]
+    deadline = time.monotonic() + 60
+    while not (found := subprocess.run(find, capture_output=True, text=True, check=False).stdout):
+        assert run.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    run.terminate()
+    assert run.wait(60) != 0
+    for pid in found.split():
+        assert not Path(f"/proc/{pid}").exists()
 
 
 def test_a_benchmark_that_fails_is_named_and_the_others_go_on(tmp_path, monkeypatch, capsys):
