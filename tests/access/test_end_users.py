@@ -14,7 +14,8 @@ from vault.config import Client, Grant, Identity, Settings
 from vault.config import Issuer as Configured
 
 NOW = time.time()
-PEOPLE, CLUSTER = Issuer("https://people.example"), Issuer("https://cluster.example")
+PEOPLE = Issuer("https://people.example", NOW)
+CLUSTER = Issuer("https://cluster.example", NOW)
 WISH = ("portal", "mask", "fr-nir")
 
 

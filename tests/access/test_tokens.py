@@ -19,7 +19,7 @@ from vault.access.tokens import REMEMBERED, Tokens, issued_to
 from vault.config import Issuer as Configured
 
 NOW = time.time()
-ISSUER = Issuer()
+ISSUER = Issuer(at=NOW)
 RSA = rsa()
 
 
@@ -117,7 +117,7 @@ def test_only_algorithms_that_are_named(algorithm: object) -> None:
 
 @pytest.mark.parametrize("form", ["pem", "der", "jwk"])
 def test_the_public_key_is_no_secret_to_sign_with(form: str) -> None:
-    issuer = Issuer()
+    issuer = Issuer(at=NOW)
     issuer.keys = [RSA]  # type: ignore[list-item]
     secret = {
         "pem": RSA.as_pem(private=False),
@@ -195,7 +195,7 @@ def test_no_text_is_taken_for_a_token(text: str) -> None:
 
 
 def test_keys_that_are_gone_take_their_tokens_with_them() -> None:
-    issuer = Issuer()
+    issuer = Issuer(at=NOW)
     tokens, keyring = known(issuer)
     text = issuer.token("me")
     tokens.verify(text, NOW)
@@ -217,7 +217,7 @@ def test_keys_are_believed_for_a_stated_time() -> None:
 
 
 def test_a_token_without_kid_is_for_the_only_key() -> None:
-    issuer = Issuer()
+    issuer = Issuer(at=NOW)
     claims = issuer.claims("me")
     text = jwt.encode({"alg": "ES256"}, claims, issuer.keys[0], algorithms=["ES256"])
     assert known(issuer)[0].verify(text, NOW).subject == "me"

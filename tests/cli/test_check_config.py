@@ -1,13 +1,12 @@
 """`jeton check-config`: what is wrong, what is doubtful, and what is allowed."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from tests.cli.conftest import Jeton
-
-TODAY = datetime.now(UTC).date()
+from tests.support.days import today
 
 
 def warnings(jeton: Jeton) -> list[str]:
@@ -113,7 +112,7 @@ def test_what_is_doubtful_is_said(jeton: Jeton, before: str, after: str, words: 
     ("days", "words"), [(-1, "has expired"), (0, "expires on"), (29, "expires on")]
 )
 def test_credentials_that_end(jeton: Jeton, days: int, words: str) -> None:
-    last = TODAY + timedelta(days=days)
+    last = today() + timedelta(days=days)
     jeton.done("clients", "add", "bench", "--grant", "tokenise:fr-nir", "--expires", last)
     assert [warning for warning in warnings(jeton) if words in warning and "bench" in warning]
 
@@ -167,10 +166,10 @@ def test_json_has_the_blast_radius_of_every_client(jeton: Jeton) -> None:
 
 
 def test_an_expired_credential_gives_nothing(jeton: Jeton) -> None:
-    yesterday = TODAY - timedelta(days=1)
+    now = today()
     grant = ("--grant", "mask:fr-nir:display")
-    jeton.done("clients", "add", "old", *grant, "--expires", yesterday)
-    jeton.done("clients", "add", "good", *grant, "--expires", TODAY)
+    jeton.done("clients", "add", "old", *grant, "--expires", now - timedelta(days=1))
+    jeton.done("clients", "add", "good", *grant, "--expires", now)
     said = json.loads(jeton.done("check-config", "--json"))["clients"]
     assert said["old"]["credentials"][0]["people_per_day"] == 0
     assert said["good"]["credentials"][0]["people_per_day"] == 500

@@ -3,18 +3,17 @@
 import hashlib
 import json
 import tomllib
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from threading import Thread
 from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Jeton
+from tests.support.days import today
 from vault.access.identity import checksum_fits
 from vault.cli import entries
 from vault.config import Credential, load
-
-TODAY = datetime.now(UTC).date()
 
 
 def entry(jeton: Jeton, name: str) -> dict[str, Any]:
@@ -142,12 +141,12 @@ def test_two_at_once_lose_nothing(jeton: Jeton) -> None:
 
 
 def test_rotate_lets_both_overlap(jeton: Jeton) -> None:
-    old = jeton.credentials["portal"]
+    old, now = jeton.credentials["portal"], today()
     before = jeton.config.read_text("utf-8")
     said = json.loads(jeton.done("clients", "rotate", "portal", "--json", "--overlap-days", "3"))
     assert said["name"] == "portal"
     assert entry(jeton, "portal")["credentials"] == [
-        {"sha256": hashed(old), "expires": TODAY + timedelta(days=3)},
+        {"sha256": hashed(old), "expires": now + timedelta(days=3)},
         {"sha256": hashed(said["credential"])},
     ]
     comments = [line for line in before.splitlines() if line.startswith("#")]
@@ -157,7 +156,7 @@ def test_rotate_lets_both_overlap(jeton: Jeton) -> None:
 
 
 def test_rotate_keeps_networks_and_nearer_ends(jeton: Jeton) -> None:
-    near = TODAY + timedelta(days=1)
+    near = today() + timedelta(days=1)
     jeton.done(
         "clients", "add", "bench", "--grant", "tokenise:fr-nir",
         "--expires", near, "--network", "10.0.0.0/8",
@@ -241,12 +240,13 @@ def test_a_client_without_credentials_can_get_one(jeton: Jeton) -> None:
 
 
 def test_list_shows_no_whole_hash(jeton: Jeton) -> None:
+    now = today()
     jeton.done("clients", "rotate", "intake")
     jeton.done("clients", "revoke", "portal")
     text = jeton.done("clients", "list")
     for credential in jeton.credentials.values():
         assert hashed(credential) not in text
-    assert f"until {TODAY + timedelta(days=7)}" in text
+    assert f"until {now + timedelta(days=7)}" in text
     assert "detokenise fr-nir for reimbursement" in text
     assert "people.day 200 an end user" in text
     portal = next(line for line in text.splitlines() if line.startswith("portal"))

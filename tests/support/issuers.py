@@ -22,10 +22,14 @@ ISS = "https://issuer.example"
 
 
 class Issuer:
-    """Signs with ES256 by the newest key; `asked` counts the fetches of its JWKS."""
+    """Signs with ES256 by the newest key; `asked` counts the fetches of its JWKS.
 
-    def __init__(self, iss: str = ISS) -> None:
+    Its tokens are of the moment `at`, else of when they are asked for.
+    """
+
+    def __init__(self, iss: str = ISS, at: float | None = None) -> None:
         self.iss = iss
+        self.at = at
         self.address = ""
         self.asked = 0
         self.away = False
@@ -68,7 +72,7 @@ class Issuer:
 
     def claims(self, sub: str, **more: Any) -> dict[str, Any]:
         """Good ones; None takes one away."""
-        now = int(time.time())
+        now = int(time.time() if self.at is None else self.at)
         said = {"iss": self.iss, "sub": sub, "aud": "jeton", "iat": now, "exp": now + 600} | more
         return {name: value for name, value in said.items() if value is not None}
 
