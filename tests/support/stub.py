@@ -142,6 +142,7 @@ def serving(respond: Respond) -> Iterator[Stub]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # heads and bodies are written apart
         raw = b""
         sent: Any = None
 

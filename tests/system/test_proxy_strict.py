@@ -12,6 +12,8 @@ import pytest
 from tests.support.proxied import Edge
 from tests.support.upstream import raw_upstream, upstream
 
+pytestmark = pytest.mark.system
+
 NIR = "284057512345672"
 ROUTES = """
 [proxy.routes.in]

@@ -13,6 +13,8 @@ from vault.crypto.kek import open_kek
 from vault.crypto.keks import aws_kms
 from vault.errors import SetUpError
 
+pytestmark = pytest.mark.system
+
 PLAIN, HEADER = bytes(range(96)), b"header"
 ALIAS = "aws-kms:alias/jeton"
 
