@@ -5,10 +5,16 @@
         ...
         assert behind.seen[-1].body == b"..."
 
-`raw_upstream` is one that answers bytes, for answers that are none.
+`raw_upstream` is one that answers bytes, for answers that are none. `Process` is one that can be
+killed, with all its connections.
 """
 
+import http.client
+import signal
 import socket
+import ssl
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -107,8 +113,12 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def upstream() -> Iterator[Upstream]:
-    server = _Server(("127.0.0.1", 0), _Handler)
+def upstream(tls: ssl.SSLContext | None = None, port: int = 0) -> Iterator[Upstream]:
+    """`tls` is what it serves with, where it speaks it."""
+    server = _Server(("127.0.0.1", port), _Handler)
+    if tls is not None:  # hands are shaken where the connection is first read
+        wrapped = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+        server.socket = wrapped
     server.upstream = Upstream(server.server_port)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
@@ -145,3 +155,43 @@ def raw_upstream(answer: Callable[[], bytes]) -> Iterator[int]:
         finally:
             ending.set()
             thread.join()
+
+
+class Process:
+    """One that answers each request with its name, in a process of its own."""
+
+    def __init__(self, name: str, port: int) -> None:
+        self.port = port
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.upstream", name, str(port)],
+            stdout=subprocess.PIPE,
+        )
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline()  # it serves
+
+    def pause(self) -> None:
+        """It takes connections, and is silent on them."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def __enter__(self) -> "Process":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+
+def _main() -> None:
+    name, port = sys.argv[1].encode(), int(sys.argv[2])
+    with upstream(port=port) as behind:
+        behind.answers = lambda _: Reply(http.client.OK, {}, name)
+        sys.stdout.write("serves\n")
+        sys.stdout.flush()
+        signal.pause()
+
+
+if __name__ == "__main__":
+    _main()

@@ -214,11 +214,13 @@ def passed_on(
 
 def forwarded(source: str, scheme: str, host: bytes) -> list[Header]:
     """Who called and how, for the upstream (RFC 7239, and the names that came before it)."""
-    address = f'"[{source}]"' if ":" in source else source or "unknown"
+    known = source[:1].isdigit() or ":" in source
+    source = source if known else "unknown"  # over a socket of this machine
+    address = f'"[{source}]"' if ":" in source else source
     said = f'for={address};proto={scheme};host="'.encode() + host.replace(b'"', b"") + b'"'
     return [
         (b"forwarded", said),
-        (b"x-forwarded-for", (source or "unknown").encode()),
+        (b"x-forwarded-for", source.encode()),
         (b"x-forwarded-proto", scheme.encode()),
         (b"x-forwarded-host", host),
     ]

@@ -134,7 +134,9 @@ class Upstream:
         assert self._session is not None
         patience = aiohttp.ClientTimeout(total=self.configured.health_seconds)
         try:
-            async with self._session.get(endpoint.url + path, timeout=patience) as answer:
+            async with self._session.get(
+                endpoint.url + path, timeout=patience, allow_redirects=False
+            ) as answer:
                 well = 200 <= answer.status < 300
         except (aiohttp.ClientError, TimeoutError, ValueError):
             well = False

@@ -114,7 +114,8 @@ class Server(uvicorn.Server):
 
     def _connected(self) -> Connection:
         loop = asyncio.get_running_loop()
-        return Connection(self.config, self.server_state, self.lifespan.state, loop)
+        protocol = cast("type[Connection]", self.config.http_protocol_class)
+        return protocol(self.config, self.server_state, self.lifespan.state, loop)
 
     def _make_room(self, handshakes: int) -> None:
         """For one more beside the connections and the `handshakes` oldest of those under way."""
