@@ -60,7 +60,7 @@ class Authorities:
         """PEM texts. Raises BadAuthorities."""
         try:
             known = x509.load_pem_x509_certificates(bundle)
-        except ValueError:
+        except (ValueError, x509.InvalidVersion):
             raise BadAuthorities("ca: it holds no PEM certificates") from None
         roots = [one for one in known if one.subject == one.issuer]
         if not roots:
@@ -92,7 +92,7 @@ class Authorities:
             certificate = x509.load_der_x509_certificate(leaf)
             between = [x509.load_der_x509_certificate(one) for one in chain[:DEEPEST]]
             shown = Shown(_names(certificate), digest.hex()[:8])
-        except (ValueError, UnsupportedAlgorithm, x509.ExtensionNotFound):
+        except Exception:  # noqa: BLE001 - what the parser raises is no closed list
             raise Rejected("certificate_malformed") from None
         first, last = certificate.not_valid_before_utc, certificate.not_valid_after_utc
         _check_dates(first, last, now)
