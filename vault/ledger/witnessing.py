@@ -159,6 +159,7 @@ class Witnessing:
                     raise WitnessAway("it contradicts itself") from None
                 old = self._agreed(folder, known.end)
                 continue
+            self._agreed(folder, signed)  # asked for none, it signs for what it has, not for ours
             append_lines(folder / COSIGNATURES, spell(signed) + b"\n")
             self._last, old = signed, signed.number
             self._tell("witnessed", {"at": signed.time, "number": signed.number})
