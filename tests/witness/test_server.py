@@ -125,6 +125,11 @@ def test_without_the_credential_nothing_is_answered(over: Serving) -> None:
         over.client(credential="another").add(LOG, 0, ())
 
 
+def test_who_probes_it_needs_no_credential(over: Serving) -> None:
+    assert over.ask("GET", "/livez", Authorization="") == 200
+    assert over.ask("POST", "/livez", Authorization="") == 401
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status"),
     [

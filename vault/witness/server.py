@@ -2,7 +2,8 @@
 
 ``POST /v1/logs/<key id>/<name>`` with ``old <number>`` on the first line and the checkpoints after
 it: 200 and the cosignature, or 409 and what the witness knows (signed too). ``GET`` of the same
-gives every checkpoint it has; of ``/v1/logs/<key id>`` the names, a line each.
+gives every checkpoint it has; of ``/v1/logs/<key id>`` the names, a line each. ``GET /livez`` is
+answered with 200, without a credential.
 """
 
 import hashlib
@@ -124,6 +125,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.OK, spell(signed))
 
     def do_GET(self) -> None:
+        if self.path == "/livez":
+            self._answer(HTTPStatus.OK)
+            return
         if (log := self._log()) is None:
             return
         if "/" not in log:
