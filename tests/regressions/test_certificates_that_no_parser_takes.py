@@ -1,5 +1,5 @@
-"""A certificate that a listed proxy passed on, with an extension twice or of a version that there is
-not, was answered with 500 and stood in no record: the parser raises more than ValueError."""
+"""A certificate that a listed proxy passed on, with an extension twice or of a version that there
+is not, was answered with 500 and stood in no record: the parser raises more than ValueError."""
 
 from datetime import UTC, datetime
 from pathlib import Path

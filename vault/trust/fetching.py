@@ -4,8 +4,12 @@ Redirects are not followed: the address is the one that was reviewed.
 """
 
 import http.client
+import socket
 import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Timer
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -39,24 +43,49 @@ def _ask(issuer: Issuer) -> bytes:
     headers = {"Accept": "application/jwk-set+json, application/json", "Connection": "close"}
     if issuer.keys_bearer is not None:
         headers["Authorization"] = f"Bearer {_read(issuer.keys_bearer).decode('ascii').strip()}"
-    connection = _connection(issuer, url.scheme, url.hostname or "", url.port)
-    try:
-        connection.request("GET", f"{url.path or '/'}{url.query and '?'}{url.query}", None, headers)
+    path = f"{url.path or '/'}{url.query and '?'}{url.query}"
+    connection, tls = _connection(issuer, url.scheme, url.hostname or "", url.port)
+    with _connected(connection.host, connection.port, tls) as connection.sock:
+        connection.request("GET", path, None, headers)
         answer = connection.getresponse()
         if answer.status != http.client.OK:
             raise NotFetched(f"status {answer.status}")
-        return answer.read(LARGEST + 1)
-    finally:
-        connection.close()
+        text = answer.read(LARGEST + 1)
+        if answer.length and len(text) <= LARGEST:
+            raise NotFetched("cut short")
+        return text
 
 
 def _connection(
     issuer: Issuer, scheme: str, host: str, port: int | None
-) -> http.client.HTTPConnection:
+) -> tuple[http.client.HTTPConnection, ssl.SSLContext | None]:
+    """Not connected yet, and what to encrypt it with."""
     if scheme == "http":
-        return http.client.HTTPConnection(host, port, timeout=SECONDS)
-    context = ssl.create_default_context(cafile=issuer.keys_ca)
-    return http.client.HTTPSConnection(host, port, timeout=SECONDS, context=context)
+        return http.client.HTTPConnection(host, port), None
+    tls = ssl.create_default_context(cafile=issuer.keys_ca)
+    return http.client.HTTPSConnection(host, port, context=tls), tls
+
+
+@contextmanager
+def _connected(host: str, port: int, tls: ssl.SSLContext | None) -> Iterator[socket.socket]:
+    """For so many seconds: who answers a byte at a time never lets a read time out."""
+    with socket.create_connection((host, port), SECONDS) as plain, plain.dup() as whole:
+        timer = Timer(SECONDS, _end, (whole,))
+        timer.daemon = True
+        timer.start()
+        try:
+            if tls is None:
+                yield plain
+                return
+            with tls.wrap_socket(plain, server_hostname=host) as encrypted:
+                yield encrypted
+        finally:
+            timer.cancel()
+
+
+def _end(connection: socket.socket) -> None:
+    with suppress(OSError):  # it is at its end already
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _bounded(text: bytes) -> bytes:
