@@ -6,8 +6,8 @@ A client certificate proves it.
 
 import base64
 import json
+import re
 from collections.abc import Mapping, Sequence
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 
 from vault.errors import Refusal
@@ -46,28 +46,35 @@ class EndUser:
         return text
 
     def _cookie(self, headers: Sequence[Header]) -> str | None:
-        found = [
-            morsel.value
-            for name, value in headers
-            if name == b"cookie" and (morsel := _cookies(value).get(self._name)) is not None
-        ]
-        if len(found) > 1:
-            raise Refusal("malformed_request", "the cookie that names the end user is there twice")
-        if not found or not self._claim:
-            return found[0] if found else None
+        sent = b"; ".join(value for name, value in headers if name == b"cookie").decode("latin-1")
+        found = _cookie(sent, self._name)
+        if found is None or not self._claim:
+            return found
         try:
-            payload = found[0].split(".")[1]
-            claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-            return str(claims[self._claim])
+            payload = found.split(".")[1]
+            said = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+            claim = said[self._claim]
         except (IndexError, KeyError, TypeError, ValueError):
-            raise Refusal("malformed_request", "the cookie does not hold the end user") from None
+            claim = None
+        if not isinstance(claim, str | int):
+            raise Refusal("malformed_request", "the cookie does not hold the end user")
+        return str(claim)
 
 
-def _cookies(value: bytes) -> "SimpleCookie":
-    try:
-        return SimpleCookie(value.decode("latin-1"))
-    except CookieError:
-        return SimpleCookie()
+def _cookie(sent: str, name: str) -> str | None:
+    """Its value (RFC 6265). Some readers part cookies at commas and blanks too, keep what is
+    quoted together, or take a name in any case: where it matters nothing passes. Raises Refusal."""
+    places = list(re.finditer(rf'(^|[;,\s"])({re.escape(name)})\s*=', sent, re.IGNORECASE))
+    if not places:
+        return None
+    value = sent[places[0].end() :].partition(";")[0].strip()
+    if len(value) > 1 and value[0] == value[-1] == '"':
+        value = value[1:-1]
+    begins = sent[: places[0].start(2)].rstrip(" \t")
+    alone = len(places) == 1 and places[0][2] == name and begins[-1:] in {"", ";"}
+    if not alone or '"' in value or "," in value or begins.count('"') % 2:
+        raise Refusal("malformed_request", "the cookie of the end user can be read in two ways")
+    return value
 
 
 def _subject(certificate: Mapping[str, Any] | None) -> str | None:
