@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from vault.audit.checkpoint import FILE, line_hash, lines_after, number_of
 from vault.audit.entry import Receipt
 from vault.audit.group import Tail
 from vault.audit.names import host_of, ours
@@ -58,9 +59,20 @@ def of_each(
     for receipt in receipts:
         writers.get(receipt.writer, found[0]).receipts.append(receipt)
     for line in checkpoints:
-        host = next(iter(_hosts(line)), "")
-        hosts.get(host, found[0]).checkpoints.append(line)
+        host = next(iter(_hosts(line)), None)
+        # A record's first one is signed before there is an entry, and names no chain.
+        one = hosts.get(host) if host is not None else _keeper(line, found)
+        (one or found[0]).checkpoints.append(line)
     return found
+
+
+def _keeper(line: bytes, found: Sequence[Known]) -> Known | None:
+    """Who has this very checkpoint."""
+    for one in found:
+        here = lines_after(one.folder / FILE, number_of(line) - 1, 1)
+        if here and line_hash(here[0]) == line_hash(line):
+            return one
+    return None
 
 
 def _hosts(line: bytes) -> list[str]:
