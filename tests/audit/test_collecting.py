@@ -104,6 +104,21 @@ def test_what_was_changed_after_it_was_copied_is_found_and_the_copy_stays(tmp_pa
     assert verified(copy).clean
 
 
+def test_a_closed_segment_that_was_changed_is_found_though_it_is_as_long(tmp_path: Path) -> None:
+    record, copy = tmp_path / "record", tmp_path / "copy"
+    writer = rotating(record)
+    fill(writer, 9)
+    sign(record, writer)
+    collect(record, copy)
+    before = contents(copy)
+    closed, *_, open_one = segments(record / "w0")
+    assert closed != open_one
+    closed.write_bytes(closed.read_bytes().replace(b'"items":1,', b'"items":9,'))
+    (finding,) = collect(record, copy).findings
+    assert (finding.code, finding.file) == ("rewritten", f"w0/{closed.name}")
+    assert contents(copy) == before
+
+
 def test_what_retention_drops_stays_in_the_copy(tmp_path: Path) -> None:
     record, copy = tmp_path / "record", tmp_path / "copy"
     writer = rotating(record)

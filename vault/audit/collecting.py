@@ -17,6 +17,7 @@ from vault.audit.locking import locked
 from vault.audit.segment import chains, scan, segments, sync_folder
 
 BLOCK = 1_048_576
+_GROWING = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC
 
 
 @dataclass(slots=True)
@@ -53,8 +54,6 @@ def _chain(chain: Path, copy: Path, done: Collected) -> None:
         name, target = f"{chain.name}/{path.name}", copy / path.name
         try:
             size = path.stat().st_size
-            if path is not paths[-1] and target.exists() and target.stat().st_size == size:
-                continue  # closed, and copied whole
             _extend(path, target, scan(path).end if path is paths[-1] else size, name, done)
         except FileNotFoundError:
             continue  # retention took it away meanwhile
@@ -63,8 +62,7 @@ def _chain(chain: Path, copy: Path, done: Collected) -> None:
 def _extend(path: Path, target: Path, end: int, name: str, done: Collected) -> None:
     """Add what the copy lacks of the first `end` bytes."""
     fresh = not target.exists()
-    descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    with path.open("rb") as source, os.fdopen(descriptor, "r+b") as file:
+    with path.open("rb") as source, os.fdopen(os.open(target, _GROWING, 0o600), "r+b") as file:
         size = os.fstat(file.fileno()).st_size
         if size > end or not _begins(source, file, size):
             writer = name.partition("/")[0] if "/" in name else None
