@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -27,7 +27,7 @@ class EdgeProcess:
         self.holder = Holder()
         self.door = Door()
         self._vault: Vault | None = None
-        self._upstreams: list[Upstream] = []
+        self._retiring: set[asyncio.Task[None]] = set()
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
@@ -50,12 +50,12 @@ class EdgeProcess:
         settings = read()
         if _fixed(settings) != _fixed(before.rules.settings):
             raise SetUpError("a change of the proxy's addresses needs a restart")
-        earlier = self._upstreams
+        earlier = self.holder.edge
         check(settings)  # what the vault has taken in cannot be taken back
         await self._put_in_force(await before.reload(settings))
-        asyncio.get_running_loop().call_later(
-            settings.server.shutdown_timeout, _spawn_close, earlier
-        )
+        retiring = asyncio.create_task(_retire(earlier, settings.server.shutdown_timeout))
+        self._retiring.add(retiring)
+        retiring.add_done_callback(self._retiring.discard)
 
     async def _put_in_force(self, vault: Vault) -> None:
         settings = vault.rules.settings
@@ -65,12 +65,14 @@ class EdgeProcess:
         for upstream in upstreams.values():
             await upstream.open()
         self._vault = self.door.door = vault
-        self._upstreams = list(upstreams.values())
         self.holder.edge = Edge(vault, routes, upstreams, proxy.whole, proxy.expansion)
 
     async def _close(self) -> None:
-        for upstream in self._upstreams:
-            await upstream.close()
+        for retiring in self._retiring:
+            retiring.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        if (edge := getattr(self.holder, "edge", None)) is not None:
+            await _retire(edge, 0)
 
 
 def check(settings: Settings) -> None:
@@ -84,15 +86,15 @@ def check(settings: Settings) -> None:
         Upstream(name, one)
 
 
-_CLOSING: set[asyncio.Task[None]] = set()
-
-
-def _spawn_close(upstreams: list[Upstream]) -> None:
-    """Whoever was still being answered through them has had its time."""
-    for upstream in upstreams:
-        task = asyncio.create_task(upstream.close())
-        _CLOSING.add(task)
-        task.add_done_callback(_CLOSING.discard)
+async def _retire(edge: Edge, patience: float) -> None:
+    """Close the ways to its upstreams once nothing passes any more, after `patience` seconds in
+    any case."""
+    try:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(edge.left(), patience)
+    finally:
+        for upstream in edge.upstreams.values():
+            await upstream.close()
 
 
 def _fixed(settings: Settings) -> object:

@@ -92,16 +92,16 @@ def test_twins_and_reloads(tmp_path: Path) -> None:
             )
             other = '[proxy.routes.more]\nlistener="main"\nupstream="main"\npath="/more/**"\n'
             edge.service.config.write_text(text + broken + other)
-            assert _reloaded(edge) == "reload-failed"
+            assert reloaded(edge) == "reload-failed"
             assert edge.ask("GET", "/more/a").status == 404
             edge.ask("GET", "/in/a", headers={"X-Nir": NIR})
             assert behind.last.header("x-nir") != [NIR]
             edge.service.config.write_text(text + other)
-            assert _reloaded(edge) == '"reloaded"'
+            assert reloaded(edge) == '"reloaded"'
             assert edge.ask("GET", "/more/a").status == 200
 
 
-def _reloaded(edge: Edge) -> str:
+def reloaded(edge: Edge) -> str:
     before = len(edge.log)
     assert edge.process is not None
     os.kill(edge.process.pid, signal.SIGHUP)

@@ -21,6 +21,7 @@ from vault.web.headers import Header
 
 _OF_BYTES: Final = INTEGRITY | {b"content-length", b"etag", b"last-modified", b"accept-ranges"}
 _NO_STORE: Final = (b"cache-control", b"no-store")
+_CACHE_CONTROL: Final = frozenset((b"cache-control",))
 _CONTROL: Final = re.compile(rb"[\x00\r\n]")
 _BODILESS: Final = frozenset((204, 304))
 
@@ -71,19 +72,19 @@ class Answer:
         return asked and self.head.fields.get(b"content-length") != b"0"
 
     def _parser(self, message: Message) -> Parser | None:
-        parsers = self._route.response.parsers
-        guarded = Untouched() if message.guard is not None and self._has_body else None
-        if not self._has_body or (not parsers.any and guarded is None):
-            return guarded
+        parsers, guard = self._route.response.parsers, message.guard
+        if not self._has_body or (not parsers.any and guard is None):
+            return None
         fields = self.head.fields
         if self._response.status == 206 or b"content-range" in fields:
             raise Refusal("upstream_invalid", "a part of a body cannot be rewritten")
-        if not parsers.any:
-            return guarded
-        parser = parsers.of(fields.get(b"content-type", b"").decode("latin-1"))
-        if parser is None and self._route.configured.others == "block":
+        said = fields.get(b"content-type", b"").decode("latin-1")
+        parser = parsers.of(said)
+        if parser is None and parsers.any and self._route.configured.others == "block":
             raise of_answer(Refusal("blocked", "no rule of this route is about such a body"))
-        return parser or guarded
+        if parser is None and guard is not None and guard.can_read(said):
+            return Untouched()
+        return parser
 
     async def _rewrite(self, message: Message, parser: Parser) -> None:
         coding = Coding.of(self.head, self._expansion)
@@ -145,11 +146,15 @@ class Answer:
             yield chunk
 
     def _passed_on(self) -> list[Header]:
-        return passed_on(self.head)
+        """The upstream's bytes, and what is said of them; not for everybody, where the head was
+        rewritten."""
+        if not self._route.response.head:
+            return passed_on(self.head)
+        return [*passed_on(self.head, _CACHE_CONTROL), _NO_STORE]
 
     def _rewritten(self) -> list[Header]:
         """Other bytes than the upstream's, and not for everybody."""
-        return [*passed_on(self.head, _OF_BYTES | {b"cache-control"}), _NO_STORE]
+        return [*passed_on(self.head, _OF_BYTES | _CACHE_CONTROL), _NO_STORE]
 
     async def _one(self, headers: list[Header], body: bytes) -> None:
         await self._start(headers)

@@ -60,6 +60,23 @@ class Edge:
     upstreams: Mapping[str, Upstream]
     whole: int
     expansion: int
+    working: int = 0
+    """Messages on their way under it."""
+    _left: asyncio.Event | None = None
+
+    def enter(self) -> None:
+        self.working += 1
+
+    def leave(self) -> None:
+        self.working -= 1
+        if self._left is not None and not self.working:
+            self._left.set()
+
+    async def left(self) -> None:
+        """Until the last message is done, of those that have begun under it."""
+        self._left = asyncio.Event()
+        if self.working:
+            await self._left.wait()
 
 
 class Holder:
@@ -85,16 +102,19 @@ class Proxy:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        exchange = Exchange(self._holder.edge, scope, receive, send)
+        edge = self._holder.edge
+        exchange = Exchange(edge, scope, receive, send)
         began = perf_counter()
         try:
             if self._holder.working >= self._most:
                 raise Refusal("overloaded", "more is being passed on than can be in time", 1)
             self._holder.working += 1
+            edge.enter()
             try:
                 await exchange.run(self._listener)
             finally:
                 self._holder.working -= 1
+                edge.leave()
         except Disconnected:
             exchange.code = "disconnected"
         except Exception as error:  # noqa: BLE001 - whatever it is, its message stays here
@@ -212,6 +232,9 @@ class Exchange:
 
     def _leaked(self, count: int) -> None:
         assert self._route is not None
+        if not count:
+            log.warning("unread-body", route=self._route.name)
+            return
         log.warning("real-values", route=self._route.name, count=count)
         self._edge.door.real_values(self._route.name, count)
 

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Final
 
 from vault.errors import JetonError
+from vault.proxy.bodies.pieces import Unparsable
+from vault.proxy.kinds import holds_ascii
 from vault.scan.finder import MARGIN, Kind, find
 from vault.scan.readings import BEFORE
 
@@ -19,7 +21,11 @@ _OPENERS: Final = frozenset(b":[, \t\r\n")
 _CLOSERS: Final = frozenset(b",]} \t\r\n")
 """What stands beside a number of JSON that is no string."""
 
+_WIDE: Final = frozenset(("utf-16", "utf-16le", "utf-16be"))
+"""Charsets that are read beside those that hold ASCII."""
+
 Told = Callable[[int], None]
+"""Hears how many numbers there were; 0: there is a body that nobody can look at."""
 
 
 class Leak(JetonError):
@@ -45,6 +51,16 @@ class Guard:
         """Where in `_held` masks go on, and what they are made of."""
         self._is_json: bool | None = None
         """None until there is something to tell it by."""
+
+    def can_read(self, content_type: str) -> bool:
+        """Whether numbers would be seen in a body of this Content-Type. One with digits of its own
+        (UTF-32, UTF-7, EBCDIC) is told of where nothing more was asked for. Raises Unparsable."""
+        if holds_ascii(content_type, _WIDE):
+            return True
+        if self._mode != "report":
+            raise Unparsable("the charset does not hold ASCII", 0)
+        self._tell(0)
+        return False
 
     def feed(self, data: bytes) -> bytes:
         """What may leave now. Raises Leak."""

@@ -1,6 +1,6 @@
 """Which kind of body a media type is, and how each kind is parsed by a route's rules."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Final
 
@@ -77,8 +77,8 @@ class Parsers:
         Raises Unparsable for a multipart body without a boundary that can be, and for a charset
         whose digits are not those of ASCII: nothing would be found in it."""
         kind = kind_of(content_type, self._route)
-        if self._makers and kind not in {None, "xml"} and not _is_ascii(content_type):
-            raise Unparsable("the charset does not hold ASCII", 0)
+        if self._makers and kind is not None:
+            _check_charset(content_type)
         if kind == "multipart" and self._makers:
             boundary = _parameter(content_type, "boundary")
             return MultipartParser(boundary, self._part)
@@ -117,23 +117,40 @@ class Parsers:
         """A field by the rule of its name, a file by those of its kind."""
         for rule in self._rules.get("multipart", ()):
             if rule.selector == part.name and not part.file_name:
+                _check_charset(part.content_type)
                 return FieldParser(rule)
         maker = self._makers.get(kind_of(part.content_type, self._route) or "")
-        return maker() if maker is not None else None
+        if maker is None:
+            return None
+        _check_charset(part.content_type)
+        return maker()
 
 
-def _is_ascii(content_type: str) -> bool:
-    """Whether a body's charset, if it says one, writes digits as ASCII does."""
-    charset = _parameter(content_type, "charset")
+def _check_charset(content_type: str) -> None:
+    if not holds_ascii(content_type):
+        raise Unparsable("the charset does not hold ASCII", 0)
+
+
+def holds_ascii(content_type: str, beside: Collection[str] = ()) -> bool:
+    """Whether every charset that a body is said to have, if any, writes digits as ASCII does, or
+    is one of `beside`."""
+    said = [charset for charset in _parameters(content_type, "charset") if charset]
+    return all(charset.lower() in beside or _is_ascii(charset) for charset in said)
+
+
+def _is_ascii(charset: str) -> bool:
     try:
-        return not charset or "09aZ+@".encode(charset) == b"09aZ+@"
+        return "09aZ+@".encode(charset) == b"09aZ+@"
     except (LookupError, UnicodeError, ValueError):
         return False
 
 
+def _parameters(content_type: str, name: str) -> list[str]:
+    """Those of a name, as RFC 2231 writes it too."""
+    pairs = (one.strip().partition("=") for one in content_type.split(";")[1:])
+    wanted = (value for key, _, value in pairs if key.strip().lower().partition("*")[0] == name)
+    return [value.strip().strip('"') for value in wanted]
+
+
 def _parameter(content_type: str, name: str) -> str:
-    for parameter in content_type.split(";")[1:]:
-        key, _, value = parameter.strip().partition("=")
-        if key.strip().lower() == name:
-            return value.strip().strip('"')
-    return ""
+    return next(iter(_parameters(content_type, name)), "")

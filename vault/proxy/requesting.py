@@ -114,17 +114,19 @@ class Request:
 
     def _parser(self) -> Parser | None:
         parsers = self._route.request.parsers
-        if not parsers.any:
-            return self._guarded()
         said = self._head.fields.get(b"content-type", b"").decode("latin-1")
         parser = parsers.of(said)
-        if parser is None and self._route.configured.others == "block":
+        if parser is None and parsers.any and self._route.configured.others == "block":
             raise Refusal("unsupported_media_type", "this route takes no bodies of this kind")
-        return parser or self._guarded()
+        parser = parser or self._guarded(said)
+        if parser is not None and b"content-range" in self._head.fields:
+            raise HTTPRefusal("malformed_request", "a part of a body cannot be rewritten")
+        return parser
 
-    def _guarded(self) -> Parser | None:
-        """For a body that only the guard looks at."""
-        return Untouched() if self._message is not None and self._message.guard else None
+    def _guarded(self, content_type: str) -> Parser | None:
+        """For a body that only the guard looks at. Raises Unparsable for one that it cannot."""
+        guard = self._message.guard if self._message is not None else None
+        return Untouched() if guard is not None and guard.can_read(content_type) else None
 
     async def _untouched(self, before: list[bytes] | None = None) -> Body:
         """The body as it comes; in one piece where it is all there."""

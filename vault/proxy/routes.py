@@ -40,7 +40,7 @@ class Route:
         """Names of headers that the route reads: no caller can have them taken away."""
         self.twins = twins(meant)
         """Names of headers that could be taken for one that the route reads."""
-        self._hosts = {host.lower().encode() for host in configured.hosts}
+        self._hosts = {_host(host.encode()) for host in configured.hosts}
         self._methods = frozenset(configured.methods)
         self._types = frozenset(configured.content_types)
         self._path = _compiled(configured.path)
@@ -51,7 +51,7 @@ class Route:
         """The named segments' places in the path; None for a request of another route."""
         if self._methods and method not in self._methods:
             return None
-        if self._hosts and host.lower().partition(b":")[0] not in self._hosts:
+        if self._hosts and _host(host) not in self._hosts:
             return None
         if self._types and content_type and media_type(content_type) not in self._types:
             return None
@@ -68,6 +68,13 @@ def routes_of(settings: Settings, listener: str, is_token: IsToken) -> Sequence[
         for name, one in settings.proxy.routes.items()
         if one.listener == listener
     ]
+
+
+def _host(host: bytes) -> bytes:
+    """Without a port, and without the dot that ends a whole name."""
+    if host.startswith(b"["):
+        return host.lower().partition(b"]")[0] + b"]"
+    return host.lower().partition(b":")[0].rstrip(b".")
 
 
 def _compiled(template: str) -> re.Pattern[bytes]:

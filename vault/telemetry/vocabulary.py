@@ -32,7 +32,7 @@ EVENTS: Final = frozenset(
     ledger-failed duty-failed
     budget-exhausted principal-locked principal-unlocked
     issuer-away issuer-back
-    upstream-away upstream-health message-blocked real-values
+    upstream-away upstream-health message-blocked real-values unread-body
     request-failed task-failed uncaught-exception warning foreign
     """.split()
 )
