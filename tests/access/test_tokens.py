@@ -7,6 +7,9 @@ from hashlib import sha256
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import given
 from hypothesis import strategies as st
 from joserfc import jwt
@@ -15,7 +18,7 @@ from joserfc.jwk import ECKey, OctKey
 from tests.support.issuers import ISS, Issuer, joined, rsa
 from vault.access.keyring import BadKeys, Keyring
 from vault.access.rejected import KeyUnknown, Rejected
-from vault.access.tokens import REMEMBERED, Tokens, issued_to
+from vault.access.tokens import REMEMBERED, Tokens, is_token, issued_to
 from vault.config import Issuer as Configured
 
 NOW = time.time()
@@ -163,6 +166,29 @@ def test_headers_that_are_no_access(header: dict[str, Any]) -> None:
 )
 def test_texts_that_are_no_token(text: str) -> None:
     assert cause(text) == "token_malformed"
+
+
+@pytest.mark.parametrize("part", [0, 1])
+def test_nothing_is_said_twice(part: int) -> None:
+    parts = [json.dumps({"alg": "ES256", "kid": "key-0"}), json.dumps(ISSUER.claims("me"))]
+    assert known()[0].verify(signed(*parts), NOW)
+    name = next(iter(json.loads(parts[part])))
+    parts[part] = f'{{"{name}": "another", {parts[part][1:]}'
+    assert cause(signed(*parts)) == "token_malformed"
+
+
+def signed(*parts: str) -> str:
+    """A token of these texts, by the issuer's key."""
+    text, key = joined(*(part.encode() for part in parts)), ISSUER.keys[0].private_key
+    assert key is not None
+    r, s = decode_dss_signature(key.sign(text.encode(), ECDSA(SHA256())))
+    return f"{text}.{joined(r.to_bytes(32) + s.to_bytes(32))}"
+
+
+def test_what_has_the_form_of_a_token() -> None:
+    assert is_token("a.b.c")
+    assert is_token("a.b.c.d.e"), "an encrypted one is refused as what it is"
+    assert not is_token("jeton_intake_guess")
 
 
 GOOD = ISSUER.token("me")

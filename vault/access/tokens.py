@@ -6,6 +6,7 @@ configuration names, and the key one of the issuer's own, which `kid` may only c
 """
 
 import hashlib
+import json
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections import OrderedDict
@@ -110,8 +111,8 @@ _NOBODY: Final[tuple[str, Issuer | None, Keyring | None]] = ("", None, None)
 
 
 def is_token(text: str) -> bool:
-    """Whether it has the form of one."""
-    return text.count(".") == 2
+    """Whether it has the form of one, signed or (which is never believed) encrypted."""
+    return text.count(".") in (2, 4)
 
 
 def issued_to(token: Token) -> str | None:
@@ -130,11 +131,19 @@ def _parts(text: str) -> tuple[dict[str, Any], dict[str, Any]]:
     read = [_decoded(part) for part in text.split(".")]
     try:
         header, claims = (msgspec.json.decode(part) for part in read[:2])
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        for part in read[:2]:
+            json.loads(part, object_pairs_hook=_once)
+    except (msgspec.DecodeError, ValueError, RecursionError):
         raise Rejected("token_malformed") from None
     if not isinstance(header, dict) or not isinstance(claims, dict):
         raise Rejected("token_malformed")
     return header, claims
+
+
+def _once(members: list[tuple[str, Any]]) -> None:
+    """Of two with one name others may read the first, where the last is read here."""
+    if len({name for name, _ in members}) < len(members):
+        raise ValueError
 
 
 def _decoded(part: str) -> bytes:
