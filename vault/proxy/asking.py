@@ -16,6 +16,10 @@ CREDENTIAL = "proxy"
 class Back(Protocol):
     """The vault, as the proxy needs it."""
 
+    def at_once(self, call: Call) -> Answer | None:
+        """The answer where nothing has to be waited for. Raises Refusal."""
+        ...
+
     async def perform(self, call: Call) -> Answer:
         """Raises Refusal with nothing answered."""
         ...
@@ -59,7 +63,7 @@ class Asker:
             source=self.source,
             credential=CREDENTIAL,
         )
-        answer = await self.back.perform(call)
+        answer = self.back.at_once(call) or await self.back.perform(call)
         results: list[str | ItemError] = [
             result if isinstance(result, str) else ItemError("nothing was answered")
             for result in answer.results

@@ -1,15 +1,16 @@
 """Follows paths down a tree, JSON or XML: which scalars rules select, under which conditions.
 
-Every path is a *thread* that knows how many of its steps led to the container at hand. A filter
-makes a condition that what stands beside the selected will settle, and a context selector a
-scope whose end settles that there is none: until then a scalar is held in a `Slot`.
+Where paths lead is looked up (`ways`). A filter makes a condition that what stands beside the
+selected will settle, and a context selector a scope whose end settles that there is none: until
+then a scalar is held in a `Slot`.
 """
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any
 
-from vault.proxy.bodies.jsonpath import Path, Step, Test
+from vault.proxy.bodies.jsonpath import Test
 from vault.proxy.bodies.pieces import Field, Rule
+from vault.proxy.bodies.ways import Hit, Plan, State, Way
 
 
 class Condition:
@@ -134,181 +135,113 @@ class Slot:
         return field
 
 
-WAYS = 64
-"""How many members' ways a place remembers: their names are the sender's."""
-
 Goal = int | Scope | tuple[Condition, int]
 """A rule by its number, a scope to be told of a context, a test of a condition."""
-
-
-class Thread(NamedTuple):
-    goal: Goal
-    steps: tuple[Step, ...]
-    at: int = 0
-    conditions: Conditions = ()
+Hits = Sequence[tuple[Goal, Conditions]]
+Bound = tuple[Any, ...]
+"""Conditions and scopes; the plan says which stands where."""
 
 
 class Place:
-    """One open container: the threads that lead into it, and what ends with it."""
+    """One open container of a document."""
 
-    __slots__ = ("conditions", "names", "scopes", "threads", "ways")
+    __slots__ = ("bound", "own", "state")
 
-    def __init__(self, threads: list[Thread], conditions: Sequence[Condition]) -> None:
-        self.threads = threads
-        self.conditions = conditions
-        self.scopes: dict[int, Scope] = {}
-        self.names: frozenset[str] | None = frozenset()
-        """The members whose scalars matter; None: all of them."""
-        self.ways: dict[str, tuple[Place, Hits]] = {}
-        """Where members lead, for those that were met and need nothing of their own."""
-
-    @property
-    def plain(self) -> bool:
-        """Nothing in it depends on which document, or which part of one, it is met in."""
-        own = self.conditions or self.scopes
-        return not own and all(isinstance(t.goal, int) and not t.conditions for t in self.threads)
-
-    def note_names(self) -> None:
-        names = set()
-        for thread in self.threads:
-            step = thread.steps[thread.at]
-            if step.wild:
-                self.names = None
-                return
-            if step.name is not None:
-                names.add(step.name)
-        self.names = frozenset(names)
-
-    @property
-    def counts(self) -> bool:
-        """Elements of an array matter."""
-        return any(t.steps[t.at].name is None for t in self.threads)
-
-    @property
-    def shallow(self) -> bool:
-        """Containers that no step selects do not matter either."""
-        return not any(t.steps[t.at].descendant for t in self.threads)
+    def __init__(self, state: State, bound: Bound = (), own: Bound = ()) -> None:
+        self.state = state
+        self.bound = bound
+        """What its threads name by number."""
+        self.own = own
+        """What of it ends with the container."""
 
     def close(self) -> bool:
         """Whether anything was settled by its end."""
-        for condition in self.conditions:
-            condition.closed = True
-        for scope in self.scopes.values():
-            scope.closed = True
-        return bool(self.conditions or self.scopes)
-
-
-_NOWHERE = Place([], ())
-"""No path leads on from here: nothing in it matters."""
-
-Hits = list[tuple[Goal, Conditions]]
+        for one in self.own:
+            one.closed = True
+        return bool(self.own)
 
 
 class Follower:
-    """The rules of one body, compiled by what reads its paths. Raises what `compiled` raises."""
+    """Goes through one body after a plan."""
 
-    def __init__(self, rules: Sequence[Rule], compiled: Callable[[str], Path]) -> None:
-        self.rules = rules
-        self._paths = [compiled(rule.selector).steps for rule in rules]
-        selectors = (rule.context_selector for rule in rules)
-        self._contexts = [compiled(text) if text else None for text in selectors]
-        self._root: dict[int, Scope] = {}
-        self._known: dict[tuple[Thread, ...], Place] = {}
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self.rules = plan.rules
+        self._root = Place(plan.root.state)
 
     def open_root(self) -> tuple[Place, Hits]:
-        """The place above a document: its threads are at the root's own steps."""
-        self._root = {}
-        threads: list[Thread] = []
-        for number, (path, context) in enumerate(zip(self._paths, self._contexts, strict=True)):
-            threads.append(Thread(number, path))
-            if context is not None and not context.relative:
-                scope = self._root[number] = Scope()
-                threads.append(Thread(scope, context.steps))
-        hits: Hits = [(thread.goal, ()) for thread in threads if not thread.steps]
-        return self.enter([thread for thread in threads if thread.steps], []), hits
+        """The place above a document."""
+        way = self._plan.root
+        own: Bound = tuple([Scope() for _ in range(way.state.size)])
+        self._root = Place(way.state, own, own)
+        return self._root, _met(way.hits, own)
 
     def close_root(self) -> None:
-        for scope in self._root.values():
-            scope.closed = True
+        self._root.close()
 
-    def enter(self, threads: list[Thread], conditions: list[Condition]) -> Place:
-        """Go into a container."""
-        if not threads:
-            return _NOWHERE
-        place = Place(threads, conditions)
-        for thread in tuple(threads):
-            if not isinstance(thread.goal, int) or thread.goal in place.scopes:
-                continue
-            context = self._contexts[thread.goal]
-            if context is None or not context.relative:
-                continue
-            if thread.at == len(thread.steps) - 1 - context.up:
-                scope = place.scopes[thread.goal] = Scope()
-                threads.append(Thread(scope, context.steps))
-        place.note_names()
-        return place
+    def way(self, place: Place, name: str | int) -> Way:
+        """Where a member or an element leads."""
+        state = place.state
+        return state.ways.get(state.key(name)) or self._plan.way(state, name)
 
-    def child(self, place: Place, key: str | int) -> tuple[list[Thread], list[Condition], Hits]:
-        """What leads on to a member or an element, and which goals it reaches itself."""
-        threads: list[Thread] = []
-        made: list[Condition] = []
-        hits: Hits = []
-        for thread in place.threads:
-            step = thread.steps[thread.at]
-            if step.descendant:
-                threads.append(thread)
-            if step.name != key and (step.name is not None or not step.selects(key)):
-                continue
-            conditions = thread.conditions
-            if step.tests:
-                condition = Condition(step.tests)
-                made.append(condition)
-                conditions = (*conditions, condition)
-                threads += _checks(condition, step.tests)
-            if thread.at + 1 == len(thread.steps):
-                hits.append((thread.goal, conditions))
-            else:
-                threads.append(Thread(thread.goal, thread.steps, thread.at + 1, conditions))
-        if len(threads) > len(place.threads):
-            threads = list(dict.fromkeys(threads))  # several descendants meet in one state
-        return threads, made, hits
+    def enter(self, place: Place, way: Way) -> tuple[Place, Hits]:
+        """Go into a container; the goals that it reaches itself."""
+        state, bound = way.state, _kept(place, way)
+        own: Bound = ()
+        if way.tests or state.scopes:
+            own = _conditions(way) + tuple([Scope() for _ in state.scopes])
+            bound += own
+        return Place(state, bound, own), _met(way.hits, bound) if way.hits else ()
 
-    def down(self, place: Place, key: str) -> tuple[Place, Hits]:
-        """`child` and `enter` in one: remembered where it is always the same."""
-        way = place.ways.get(key)
-        if way is None:
-            threads, made, hits = self.child(place, key)
-            below = self.enter(threads, made)
-            if place.plain and below.plain:
-                below = self._known.setdefault(tuple(threads), below)
-                if len(place.ways) < WAYS:
-                    place.ways[key] = below, hits
-            return below, hits
-        return way
+    def scalar(self, place: Place, way: Way) -> Hits:
+        """The goals that a scalar reaches."""
+        if not way.hits:
+            return ()
+        conditions = _conditions(way)
+        for condition in conditions:
+            condition.closed = True
+        return _met(way.hits, _kept(place, way) + conditions)
 
-    def reached(self, place: Place, key: str) -> Hits:
+    def leaf(self, place: Place, name: str) -> Hits:
         """The goals at a leaf of this name, which no wildcard means (an attribute, a text)."""
-        return [
-            (thread.goal, thread.conditions)
-            for thread in place.threads
-            if thread.steps[thread.at].name == key and thread.at + 1 == len(thread.steps)
-        ]
+        hits = place.state.leaf(name)
+        return _met(hits, place.bound) if hits else ()
 
     def up(self, number: int) -> int:
         """How many places above a field of rule `number` its context is looked for."""
-        context = self._contexts[number]
-        return context.up if context is not None else 0
+        return self._plan.up(number)
 
     def scope(self, place: Place | None, number: int) -> Scope | None:
         """Where the context of a field that rule `number` selects is looked for, `place` being
         the one `up` above it."""
-        if number in self._root:
-            return self._root[number]
-        return place.scopes.get(number) if place is not None else None
+        at = self._plan.absolute.get(number)
+        if at is not None:
+            place = self._root
+        elif place is not None:
+            at = place.state.scopes.get(number)
+        if place is None or at is None:
+            return None
+        found: Scope = place.bound[at]
+        return found
 
 
-def _checks(condition: Condition, tests: Sequence[Test]) -> list[Thread]:
-    return [
-        Thread((condition, number), tuple(Step(name) for name in test.names))
-        for number, test in enumerate(tests)
-    ]
+def _kept(place: Place, way: Way) -> Bound:
+    bound, keep = place.bound, way.keep
+    return bound if keep is None else tuple([bound[at] for at in keep])
+
+
+def _conditions(way: Way) -> Conditions:
+    return tuple([Condition(tests) for tests in way.tests])
+
+
+def _met(hits: Sequence[Hit], bound: Bound) -> Hits:
+    found: list[tuple[Goal, Conditions]] = []
+    for goal, at in hits:
+        conditions = tuple([bound[one] for one in at]) if at else ()
+        if isinstance(goal, int):
+            found.append((goal, conditions))
+        elif goal.test is None:
+            found.append((bound[goal.whom], conditions))
+        else:
+            found.append(((bound[goal.whom], goal.test), conditions))
+    return found

@@ -6,13 +6,15 @@ little happens in Python. UTF-8 alone (a byte-order mark may stand before it).
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Final, NamedTuple
 
-from vault.proxy.bodies.follow import Condition, Follower, Hits, Place, Slot, Thread
+from vault.proxy.bodies.follow import Follower, Hits, Place, Slot
 from vault.proxy.bodies.holding import Holding, TooMuchHeld
 from vault.proxy.bodies.jsonpath import compile_path
 from vault.proxy.bodies.pieces import DoesNotFit, Limits, Piece, Rule
+from vault.proxy.bodies.ways import Plan, State, Way
 from vault.proxy.bodies.window import Window
 
 _WS = rb"[ \t\r\n]*+"
@@ -31,53 +33,72 @@ _SPACE = re.compile(_WS)
 
 def _nested(value: bytes) -> bytes:
     """A scalar, or an array or an object of such values."""
-    member = rb'"' + _CHARS + rb'"' + _WS + rb":" + _WS + value + _WS
-    element = value + _WS
-    listed = rb"(?:%b(?:,%b%b)*+)?+" % (element, _WS, element)
-    mapped = rb"(?:%b(?:,%b%b)*+)?+" % (member, _WS, member)
+    key = rb'"' + _CHARS + rb'"' + _WS + rb":" + _WS
+    listed = rb"(?:%b%b(?:,%b(?!\])|(?=\])))*+" % (value, _WS, _WS)
+    mapped = rb"(?:%b%b%b(?:,%b(?!\})|(?=\})))*+" % (key, value, _WS, _WS)
     return rb"(?:%b|\[%b%b\]|\{%b%b\})" % (_SCALAR, _WS, listed, _WS, mapped)
 
 
 # Containers that do not matter are skipped whole where they are as shallow as most are.
-_SKIPPED = {False: _SCALAR, True: _nested(_nested(_SCALAR))}
+_SKIPPED = {False: _SCALAR, True: _nested(_nested(_nested(_nested(_SCALAR))))}
 _SKIP_ELEMENTS = {
-    shallow: re.compile(rb"(?:" + _WS + value + _WS + rb",)*+")
+    shallow: re.compile(rb"(?:" + _WS + value + _WS + rb"(?:,|(?=\])))*+")
     for shallow, value in _SKIPPED.items()
 }
 _SKIP_NONE = re.compile(rb"")
 _IS_NUMBER = re.compile(_NUMBER)
 _NOTHING = {b"null", b'""'}
 _BOM = b"\xef\xbb\xbf"
+_COMMA: Final = ord(",")
+Match = Callable[[bytes, int], re.Match[bytes] | None]
 
 
-@lru_cache(maxsize=256)
-def _skip_members(names: frozenset[str] | None, *, shallow: bool) -> re.Pattern[bytes]:
+def _skip_members(state: State) -> re.Pattern[bytes]:
     """Members that nobody asks about, with scalars or, in a shallow place, with containers too;
     keys with escapes are looked at."""
-    if names is None:
+    if state.wild:
         return _SKIP_NONE
-    asked = b"|".join(re.escape(name.encode()) for name in sorted(names))
-    key = rb'"' + (rb"(?!(?:" + asked + rb')")' if names else b"") + rb'[^"\\\x00-\x1f]*+"'
-    return re.compile(rb"(?:" + _WS + key + _WS + rb":" + _WS + _SKIPPED[shallow] + _WS + rb",)*+")
+    asked = b"|".join(re.escape(name.encode()) for name in sorted(state.names))
+    key = rb'"' + (rb"(?!(?:" + asked + rb')")' if asked else b"") + rb'[^"\\\x00-\x1f]*+"'
+    value = key + _WS + rb":" + _WS + _SKIPPED[state.shallow]
+    return re.compile(rb"(?:" + _WS + value + _WS + rb"(?:,|(?=\})))*+")
+
+
+class _Reading(NamedTuple):
+    """How a container in some state is read: by the beginnings of patterns."""
+
+    skip: Match
+    one: Match
+    end: Match
+    next: Match
+
+
+@lru_cache(maxsize=1_024)
+def _reading(state: State, *, array: bool) -> _Reading:
+    if not array:
+        skip = _skip_members(state)
+    else:
+        skip = _SKIP_NONE if state.counts else _SKIP_ELEMENTS[state.shallow]
+    one = _ELEMENT if array else _MEMBER
+    return _Reading(skip.match, one.match, _END[array].match, _NEXT[array].match)
 
 
 class _Frame:
-    """One open container, and how it is read."""
+    """One open container."""
 
-    __slots__ = ("array", "end", "fresh", "index", "next", "one", "place", "skip")
+    __slots__ = ("array", "fresh", "index", "place", "reading")
 
     def __init__(self, place: Place, *, array: bool) -> None:
         self.place = place
         self.array = array
         self.index = 0
         self.fresh = True
-        self.one = _ELEMENT if array else _MEMBER
-        self.end = _END[array]
-        self.next = _NEXT[array]
-        if array:
-            self.skip = _SKIP_NONE if place.counts else _SKIP_ELEMENTS[place.shallow]
-        else:
-            self.skip = _skip_members(place.names, shallow=place.shallow)
+        self.reading = _reading(place.state, array=array)
+
+
+@lru_cache(maxsize=256)
+def _plan(rules: tuple[Rule, ...]) -> Plan:
+    return Plan(rules, compile_path)
 
 
 class JsonParser:
@@ -92,7 +113,7 @@ class JsonParser:
     ) -> None:
         self._limits = limits or Limits()
         self._lines = lines
-        self._follow = Follower(rules, compile_path)
+        self._follow = Follower(_plan(tuple(rules)))
         self._window = Window(self._limits.token)
         self._frames: list[_Frame] = []
         self._roots = 0
@@ -176,7 +197,7 @@ class JsonParser:
 
     def _read_next(self, frame: _Frame) -> bool:
         window = self._window
-        found = frame.next.match(window.data, window.at)
+        found = frame.reading.next(window.data, window.at)
         if found is None:
             return False
         window.at = found.end()
@@ -188,12 +209,16 @@ class JsonParser:
     def _read_container(self, frame: _Frame) -> bool:
         """Members or elements, until it ends, another container begins, or bytes run out."""
         window, data, place = self._window, self._window.data, frame.place
-        skip, one = frame.skip.match, frame.one.match
+        skip, one, _, _ = frame.reading
         while True:
             skipped = skip(data, window.at)
             if skipped is not None and skipped.end() > window.at:
                 window.at = skipped.end()
                 frame.fresh = False
+                if data[window.at - 1] != _COMMA:  # the pattern has seen the container's end
+                    window.at += 1
+                    self._leave(frame)
+                    return True
             found = one(data, window.at)
             if found is None:
                 return frame.fresh and self._read_end(frame)
@@ -204,37 +229,34 @@ class JsonParser:
             else:
                 key = self._text(found[1])
             frame.fresh = False
-            threads, made, hits = self._follow.child(place, key)
+            way = self._follow.way(place, key)
             if found[2]:
                 window.at = found.end()
-                self._enter(threads, made, hits, array=found[2] == b"[")
+                self._enter(place, way, array=found[2] == b"[")
                 return True
-            for condition in made:
-                condition.closed = True
-            if hits:
-                self._scalar(place, hits, found, 3)
+            if way.hits:
+                self._scalar(place, self._follow.scalar(place, way), found, 3)
             window.at = found.end()
             if found[4] != b",":
                 self._leave(frame)
                 return True
 
     def _read_end(self, frame: _Frame) -> bool:
-        found = frame.end.match(self._window.data, self._window.at)
+        found = frame.reading.end(self._window.data, self._window.at)
         if found is None:
             return False
         self._window.at = found.end()
         self._leave(frame)
         return True
 
-    def _enter(
-        self, threads: list[Thread], made: list[Condition], hits: Hits, *, array: bool
-    ) -> None:
+    def _enter(self, above: Place, way: Way, *, array: bool) -> None:
+        place, hits = self._follow.enter(above, way)
         for goal, _ in hits:
             if isinstance(goal, tuple):
                 goal[0].saw(goal[1], None)
         if len(self._frames) >= self._limits.depth:
             raise self._window.broken(f"nested deeper than {self._limits.depth}")
-        self._frames.append(_Frame(self._follow.enter(threads, made), array=array))
+        self._frames.append(_Frame(place, array=array))
 
     def _leave(self, frame: _Frame) -> None:
         self._frames.pop()
@@ -249,22 +271,23 @@ class JsonParser:
     ) -> None:
         raw = found[group]
         string = raw[:1] == b'"'
-        if raw in _NOTHING and not any(isinstance(goal, tuple) for goal, _ in hits):
-            return
         text = self._text(raw) if string else raw.decode()
-        write = _write_string if string else _write_number
-        slot = Slot(text, raw, write, dropped=b"null")
+        slot = None
         for goal, conditions in hits:
             if isinstance(goal, tuple):
                 goal[0].saw(goal[1], (string, text))
-            elif raw in _NOTHING:
                 continue
-            elif isinstance(goal, int):
+            if raw in _NOTHING:
+                continue
+            if slot is None:
+                write = _write_string if string else _write_number
+                slot = Slot(text, raw, write, dropped=b"null")
+            if isinstance(goal, int):
                 scope = self._follow.scope(place, goal)
                 slot.offer(goal, self._follow.rules[goal], conditions, scope)
             else:
                 goal.add(slot, conditions)
-        if slot.offered:
+        if slot is not None and slot.offered:
             self._pass(found.start(group))
             self._window.start = found.end(group)
             self._hold(slot)

@@ -52,9 +52,11 @@ class Step:
         """Neither a name nor an index is asked for: a wildcard or a filter."""
         return self.name is None and self.span is None
 
-    def selects(self, key: str | int) -> bool:
-        if isinstance(key, str):
-            return self.wild or key == self.name
+    def selects(self, key: str | int | None) -> bool:
+        """A member of that name, None for one that no step names, or an element; of an index
+        below 0 is one that no step counts."""
+        if key is None or isinstance(key, str):
+            return self.wild or (key is not None and key == self.name)
         if self.span is None:
             return self.wild
         first, end, stride = self.span

@@ -7,13 +7,14 @@ when it is replaced.
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
 from vault.proxy.bodies.follow import Follower, Hits, Place, Slot
 from vault.proxy.bodies.holding import Holding, TooMuchHeld
 from vault.proxy.bodies.pieces import DoesNotFit, Limits, Piece, Rule, Unparsable
+from vault.proxy.bodies.ways import Plan
 from vault.proxy.bodies.window import SMALL
 from vault.proxy.bodies.xpath import TEXT, compile_xpath
 
@@ -22,6 +23,11 @@ _TAG = re.compile(rb"<(?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+>")
 _ENCODINGS = {"utf-8", "iso-8859-1", "us-ascii"}
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _WHITE = b" \t\r\n"
+
+
+@lru_cache(maxsize=256)
+def _plan(rules: tuple[Rule, ...], namespaces: tuple[tuple[str, str], ...]) -> Plan:
+    return Plan(rules, partial(compile_xpath, namespaces=dict(namespaces)))
 
 
 class _Element:
@@ -50,7 +56,7 @@ class XmlParser:
     ) -> None:
         """`namespaces`: prefix -> URI, for the selectors alone. Raises BadPath."""
         self._limits = limits or Limits()
-        self._follow = Follower(rules, partial(compile_xpath, namespaces=namespaces or {}))
+        self._follow = Follower(_plan(tuple(rules), tuple((namespaces or {}).items())))
         self._holding = Holding(self._limits.record)
         self._encoding = "utf-8"
         self._data = b""  # what has not gone out, from byte `_offset` of the body on
@@ -133,19 +139,19 @@ class XmlParser:
             return
         above = self._elements[-1]
         above.mixed = True
-        place, hits = self._follow.down(above.place, name)
+        follow = self._follow
+        place, hits = follow.enter(above.place, follow.way(above.place, name))
         for goal, _ in hits:
             if isinstance(goal, tuple):
                 goal[0].saw(goal[1], None)
-        if not place.threads:
+        if not place.state.threads:
             self._dead = 1
             return
         if len(self._elements) > self._limits.depth:
             raise self._broken(f"nested deeper than {self._limits.depth}")
         element = _Element(place)
         self._elements.append(element)
-        asked = TEXT in (place.names or ()) or place.names is None
-        if asked and self._follow.reached(place, TEXT):
+        if follow.leaf(place, TEXT):
             element.inner = self._offset + self._tag().end()
         if attributes:
             self._attributes(element, attributes)
@@ -156,7 +162,7 @@ class XmlParser:
 
     def _attributes(self, element: _Element, attributes: Sequence[str]) -> None:
         pairs = list(zip(attributes[::2], attributes[1::2], strict=True))
-        asked = [self._follow.reached(element.place, "@" + name) for name, _ in pairs]
+        asked = [self._follow.leaf(element.place, "@" + name) for name, _ in pairs]
         if not any(asked):
             return
         tag = self._tag()
@@ -195,7 +201,7 @@ class XmlParser:
 
     def _text(self, element: _Element) -> None:
         said = "".join(element.said)
-        hits = self._follow.reached(element.place, TEXT)
+        hits = self._follow.leaf(element.place, TEXT)
         start, end = element.inner or 0, self._expat.CurrentByteIndex
         if element.mixed:
             if said.strip():
