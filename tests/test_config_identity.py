@@ -79,3 +79,53 @@ def test_rules(was: str, becomes: str, at: str) -> None:
     assert GOOD.count(was) == 1
     with pytest.raises(SetUpError, match=at):
         read(GOOD.replace(was, becomes), Path("/etc/jeton"), {})
+
+
+PROXY = """
+[proxy.listeners.main]
+port = 8080
+[proxy.upstreams.main]
+urls = ["http://127.0.0.1:8081"]
+[proxy.routes.people]
+listener = "main"
+upstream = "main"
+client = "edge"
+end_user = "header:Authorization"
+response = [
+    { select = "json:$.a", operation = "detokenise", transformation = "fr-nir" },
+    { select = "json:$.b", operation = "mask", transformation = "fr-nir" },
+]
+[clients.edge]
+issued_to = ["portal"]
+grants = [
+    { operation = "detokenise", transformation = "fr-nir", end_user_issuers = ["people"] },
+    { operation = "mask", transformation = "fr-nir", end_user_issuers = ["people"] },
+]
+"""
+PURPOSE = 'purpose = "care"\nend_user = '
+
+
+def proxied(was: str = "", becomes: str = "") -> str:
+    text = PROXY.replace("end_user = ", PURPOSE, 1)
+    text = text.replace(", end_user_issuers", ', purposes = ["care"], end_user_issuers')
+    assert was in text
+    return GOOD + text.replace(was, becomes, 1)
+
+
+def test_a_route_whose_end_users_are_proved() -> None:
+    assert read(proxied(), Path(), {}).proxy.routes["people"].end_user == "header:Authorization"
+    assert read(proxied("header:Authorization", "cookie:session"), Path(), {})
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "why"),
+    [
+        ("header:Authorization", "cookie:session:sub", "token of theirs"),
+        ("header:Authorization", "certificate", "token of theirs"),
+        ('end_user = "header:Authorization"\n', "", "token of theirs"),
+        (', end_user_issuers = ["people"] },\n]', " },\n]", "others claimed"),
+    ],
+)
+def test_a_route_that_could_prove_nobody(was: str, becomes: str, why: str) -> None:
+    with pytest.raises(SetUpError, match=rf"proxy\.routes\.people\.end_user: .*{why}"):
+        read(proxied(was, becomes), Path(), {})

@@ -10,6 +10,7 @@ import pytest
 from click.testing import Result
 
 from tests.cli.conftest import VALUE, Jeton
+from tests.support.issuers import Issuer
 
 OTHER = "184057512345605"
 WRONG_KEY = "184057512345600"
@@ -223,3 +224,19 @@ def test_contexts_are_judged_as_over_http(jeton: Jeton, context: str) -> None:
 def test_what_is_piped_in_needs_no_dash(jeton: Jeton) -> None:
     piped = jeton.done("tokenise", "fr-nir", client="intake", stdin=f"{VALUE}\n")
     assert piped == jeton.done("tokenise", "fr-nir", "-", client="intake", stdin=f"{VALUE}\n")
+
+
+def test_a_grant_that_wants_a_proof(jeton: Jeton) -> None:
+    issuer = Issuer()
+    jwks = jeton.config.with_name("jwks.json")
+    jwks.write_bytes(issuer.jwks())
+    issuer.address = f"file:{jwks}"
+    mask = 'operation = "mask", transformation = "fr-nir"'
+    jeton.edit(mask, f'{mask}, end_user_issuers = ["people"]')
+    jeton.edit("[clients.portal]\n", '[clients.portal]\nissued_to = ["app"]\n')
+    jeton.config.write_text(
+        jeton.config.read_text("utf-8") + issuer.configuration("people"), "utf-8"
+    )
+    result = jeton("mask", "fr-nir", "-", *DESK, client="portal", stdin=f"{VALUE}\n")
+    assert result.exit_code == 2
+    assert "end_user_required: the grant wants a token" in result.stderr

@@ -81,3 +81,28 @@ def test_two_headers_are_one_too_many() -> None:
 def test_a_cookie_that_is_no_claim(cookie: str) -> None:
     with pytest.raises(Refusal, match="end user"):
         of("cookie:session:sub", f"session={cookie}")
+
+
+TOKEN = f"{'a' * 40}.{'b' * 90}.{'c' * 86}"
+
+
+@pytest.mark.parametrize("configured", ["header:Authorization", "cookie:session"])
+def test_a_token_where_somebody_is_to_be_proved(configured: str) -> None:
+    headers = [(b"authorization", TOKEN.encode()), (b"cookie", f"session={TOKEN}".encode())]
+    assert EndUser(configured, proved=True).of(headers, None) == TOKEN
+    with pytest.raises(Refusal, match="end user"):
+        EndUser(configured).of(headers, None)
+
+
+@pytest.mark.parametrize("sent", [f"Bearer {TOKEN}", f"bearer  {TOKEN}", "Bearer agent-17"])
+def test_a_token_behind_its_scheme(sent: str) -> None:
+    headers = [(b"authorization", sent.encode())]
+    assert EndUser("header:Authorization", proved=True).of(headers, None) == sent.rpartition(" ")[2]
+    with pytest.raises(Refusal, match="end user"):
+        EndUser("header:Authorization").of(headers, None)
+
+
+@pytest.mark.parametrize("sent", [f"Basic {TOKEN}", f"{TOKEN}.{TOKEN}", f"{TOKEN} x", TOKEN * 40])
+def test_what_is_neither_id_nor_token(sent: str) -> None:
+    with pytest.raises(Refusal, match="end user"):
+        EndUser("header:Authorization", proved=True).of([(b"authorization", sent.encode())], None)

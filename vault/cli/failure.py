@@ -18,6 +18,7 @@ MENDS = {
     "end_user_required": "say for whom, with --on-behalf-of",
 }
 """Where the service's own words name a header."""
+PROOF = "the grant wants a token of the end user's, which only HTTP takes"
 
 
 class Usage(click.UsageError):
@@ -90,7 +91,8 @@ def _wanted(param: click.Parameter | None) -> str:
 
 def _refusal(refusal: Refusal) -> str:
     later = f"; again in {refusal.retry_after} s" if refusal.retry_after else ""
-    return f"{refusal.code}: {MENDS.get(refusal.code, refusal.detail)}{later}"
+    mend = PROOF if refusal.cause else MENDS.get(refusal.code, refusal.detail)
+    return f"{refusal.code}: {mend}{later}"
 
 
 def _internal(error: Exception) -> str:

@@ -14,6 +14,7 @@ KINDS = ("json", "ndjson", "xml", "csv", "fixed", "hl7", "form", "multipart", "t
 HEAD = ("header", "path", "query")
 """The parts of a head that fields stand in."""
 
+REVEALING = ("detokenise", "mask")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TEMPLATE = re.compile(r"(?:/(?:\*|\{[a-z_][a-z0-9_]*\}|[^/{}*?#%]*))*(?:/\*\*)?")
@@ -88,6 +89,10 @@ def _route(route: Route, proxy: Proxy, settings: Settings, at: str) -> Iterator[
     if route.end_user is not None and not _END_USER.fullmatch(route.end_user):
         words = 'expected "header:NAME", "cookie:NAME", "cookie:NAME:CLAIM" or "certificate"'
         yield Problem(f"{at}.end_user", words)
+    yield from _proved(route, client, at)
+    if route.upgrade and not _is_untouched(route):
+        words = "nobody looks at a WebSocket: only of a route without rules and without guard"
+        yield Problem(f"{at}.upgrade", words)
     for media, kind in route.types.items():
         if kind not in KINDS:
             yield Problem(f"{at}.types", f"a kind of body is one of {', '.join(KINDS)}: {media}")
@@ -102,6 +107,11 @@ def _route(route: Route, proxy: Proxy, settings: Settings, at: str) -> Iterator[
             yield from _granted(rule, route, client, where)
             if direction == "response" and rule.select.partition(":")[0] in {"path", "query"}:
                 yield Problem(f"{where}.select", "an answer has no path and no query")
+
+
+def _is_untouched(route: Route) -> bool:
+    rules = (route.request, route.response, route.request_profile, route.response_profile)
+    return not any(rules) and route.guard_requests == route.guard_responses == "off"
 
 
 def _known(name: str, known: Mapping[str, object], at: str, what: str) -> Iterator[Problem]:
@@ -140,6 +150,23 @@ def _head_field(select: str, route: Route, at: str) -> Iterator[Problem]:
         yield Problem(at, "expected the name of a header")
     if part == "path" and name not in _CAPTURE.findall(route.path):
         yield Problem(at, "the route's path has no {segment} of this name")
+
+
+def _proved(route: Route, client: Client | None, at: str) -> Iterator[Problem]:
+    """A request has one end user: a token where grants want that, else what is claimed."""
+    proving = {
+        (grant.operation, grant.transformation)
+        for grant in (client.grants if client is not None else ())
+        if grant.end_user_issuers
+    }
+    done = {(rule.operation, rule.transformation) for rule in (*route.request, *route.response)}
+    wanted = {one in proving for one in done if one[0] in REVEALING}
+    if wanted == {True, False}:
+        yield Problem(f"{at}.end_user", "some of its rules want it proved, and others claimed")
+    kind, _, rest = (route.end_user or "").partition(":")
+    if proving.intersection(done) and (kind not in {"header", "cookie"} or ":" in rest):
+        words = f"client {route.client} wants a token of theirs: name its header or cookie"
+        yield Problem(f"{at}.end_user", words)
 
 
 def _granted(rule: FieldRule, route: Route, client: Client | None, at: str) -> Iterator[Problem]:

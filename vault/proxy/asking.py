@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from vault.access.rejected import CLAIMED
 from vault.errors import ItemError
 from vault.proxy.bodies.pieces import Operation
 from vault.service import Answer, Call
@@ -29,7 +30,7 @@ class Back(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, repr=False)
+@dataclass(slots=True, repr=False)
 class Asker:
     """Asks for the fields of one message."""
 
@@ -38,6 +39,8 @@ class Asker:
     purpose: str | None
     purposeful: frozenset[tuple[str, str]]
     """(operation, transformation) of grants that name purposes."""
+    proving: frozenset[tuple[str, str]]
+    """The same of grants that want a token of the end user's."""
     end_user: str | None
     source: str
 
@@ -58,7 +61,7 @@ class Asker:
             list(texts),
             _together(contexts),
             purpose=self.purpose if named else None,
-            end_user=self.end_user,
+            end_user=self._whom(operation, transformation),
             request_id=new_request_id(),
             source=self.source,
             credential=CREDENTIAL,
@@ -75,6 +78,12 @@ class Asker:
             else:
                 results[failure.index] = _error(failure.code, failure.detail)
         return results
+
+    def _whom(self, operation: Operation, transformation: str) -> str | None:
+        """What tokenises for nobody in particular has no use for a token."""
+        whom, wanted = self.end_user, (operation, transformation) in self.proving
+        proves = whom is not None and len(whom) > CLAIMED
+        return None if proves and operation == "tokenise" and not wanted else whom
 
 
 def _together(contexts: Sequence[str | None]) -> str | list[str | None] | None:

@@ -1,7 +1,8 @@
 """For whom a request is: what a route's `end_user` names in its head.
 
 A header or a cookie says it, as the system behind us believes it too: it is claimed, not proved.
-A client certificate proves it.
+A client certificate proves it. Where a grant wants a proof, header or cookie hold a token of the
+end user's, which the vault judges.
 """
 
 import base64
@@ -11,13 +12,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vault.errors import Refusal
-from vault.web.headers import END_USER_TEXT, Header
+from vault.web.headers import END_USER_TEXT, END_USER_TOKEN, Header
+
+_BEARER = re.compile(r"bearer +", re.IGNORECASE)
 
 
 class EndUser:
     """Reads one kind of it."""
 
-    def __init__(self, configured: str | None) -> None:
+    def __init__(self, configured: str | None, *, proved: bool = False) -> None:
+        """`proved`: it may be a token, as it stands or, in a header, behind ``Bearer``."""
+        self._proved = proved
         kind, _, rest = (configured or "").partition(":")
         self._kind = kind
         self._name, _, self._claim = rest.partition(":")
@@ -39,7 +44,14 @@ class EndUser:
             text = _subject(certificate)
         else:
             return None
-        if text is not None and not END_USER_TEXT.fullmatch(text.encode("utf-8", "replace")):
+        if text is None:
+            return None
+        if self._proved and self._kind == "header":
+            begins = _BEARER.match(text)
+            text = text[begins.end() :] if begins else text
+        sent = text.encode("utf-8", "replace")
+        is_token = self._proved and END_USER_TOKEN.fullmatch(sent)
+        if not is_token and not END_USER_TEXT.fullmatch(sent):
             raise Refusal(
                 "malformed_request", "the end user's id has 1 to 128 visible ASCII characters"
             )

@@ -18,6 +18,7 @@ from vault.proxy.refusing import of_request
 from vault.proxy.requesting import Incoming, Request
 from vault.proxy.routes import Route
 from vault.proxy.rules import Rules
+from vault.proxy.tunnel import SWITCHING, asked_for, is_switching, tunnel
 from vault.proxy.upstream import Upstream
 from vault.telemetry import log
 from vault.web import problem
@@ -140,12 +141,11 @@ class Exchange:
         fields = head.fields
         if method in NEVER:
             raise HTTPRefusal("method_not_allowed", "this method is not passed on")
-        if b"upgrade" in fields and fields[b"upgrade"].lower() != b"h2c":
-            raise Refusal("upgrade_refused", "no protocol but HTTP/1.1 is passed on")
         route, captured = self._find(listener, method, fields)
         self._route = route
         check_request(head, route.end_user.header, route.twins)
         head.captured = captured
+        switching = b"upgrade" in fields and asked_for(head, method, route.configured.upgrade)
         ask = self._asker(route, headers)
         incoming = Incoming(self._receive, head)
         request = Request(
@@ -160,14 +160,20 @@ class Exchange:
         source = scope["client"][0] if scope["client"] else ""
         host = fields.get(b"host", b"")
         sent = request.headers([*forwarded(source, scope["scheme"], host), _VIA])
+        if switching:
+            sent += SWITCHING
         if isinstance(body, bytes) and not any(name == b"content-length" for name, _ in sent):
             sent.append((b"content-length", b"%d" % len(body)))
         target = head.path + (b"?" + head.query if head.query else b"")
         upstream = self._edge.upstreams[route.configured.upstream]
         try:
-            response = await upstream.ask(method, target, sent, body)
+            response = await upstream.ask(method, target, sent, body, switching=switching)
             try:
-                await self._give(route, response, ask, incoming)
+                if switching and is_switching(response, head):
+                    patience = upstream.configured.answer_timeout
+                    await tunnel(scope["jeton.switch"], response, patience)
+                else:
+                    await self._give(route, response, ask, incoming)
             finally:
                 # Back to the pool if it was read to its end; otherwise it is closed.
                 response.release() if response.content.at_eof() else response.close()
@@ -177,9 +183,9 @@ class Exchange:
             raise
 
     async def _give(self, route: Route, response: Any, ask: Asker, incoming: Incoming) -> None:
-        # An answer in one piece is gone before anybody could know that its caller is.
+        # An answer that is all there is gone before anybody could know that its caller is.
         gone = None
-        if not incoming.more and not response.content.at_eof():
+        if not incoming.more and not response.content.is_eof():
             gone = asyncio.create_task(self._hung_up())
         try:
             edge = self._edge
@@ -216,6 +222,7 @@ class Exchange:
             route.client,
             route.configured.purpose,
             route.purposeful,
+            route.proving,
             route.end_user.of(headers, certificate),
             self._scope["client"][0] if self._scope["client"] else "",
         )

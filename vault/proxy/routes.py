@@ -25,12 +25,16 @@ class Route:
         self.name = name
         self.configured = configured
         self.client = configured.client or ""
-        self.end_user = EndUser(configured.end_user)
+        grants = client.grants if client is not None else ()
+        self.proving = frozenset(
+            (grant.operation, grant.transformation) for grant in grants if grant.end_user_issuers
+        )
+        self.end_user = EndUser(configured.end_user, proved=bool(self.proving))
         self.request = Rules(configured.request, configured, is_token, f"{at}.request")
         self.response = Rules(configured.response, configured, is_token, f"{at}.response")
         self.purposeful = frozenset(
             (grant.operation, grant.transformation)
-            for grant in (client.grants if client is not None else ())
+            for grant in grants
             if configured.purpose in grant.purposes
         )
         meant = self.request.headers
