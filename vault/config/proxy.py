@@ -90,6 +90,9 @@ class Route(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     request_profile: ProfileUse | None = None
     """Ready rules, after those of the route's own."""
     response_profile: ProfileUse | None = None
+    upgrade: tuple[Literal["websocket"], ...] = ()
+    """What a request may change the protocol to; bytes then pass both ways untouched, until both
+    sides are silent for `answer_timeout`. Only of a route without rules and without guard."""
     guard_requests: Guard = "off"
     """What becomes of real numbers that the rules leave: the leak guard."""
     guard_responses: Guard = "off"

@@ -11,6 +11,7 @@ A message goes through these rooms::
     message    one pass over a message: all fields of a small one in one batch
     asking     fields -> the service, as the route's client: grants, limits, record
     upstream   what stands behind: endpoints, health, connections (aiohttp)
+    tunnel     WebSockets, of routes that pass them untouched
     exchange   one request and its answer, from the listener to the upstream and back
 
 Whatever cannot be carried out as the rules say is refused, or breaks the connection where a part

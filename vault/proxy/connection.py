@@ -3,16 +3,21 @@ comes, hands on the certificate that the caller showed, and sends a short answer
 
 import math
 from asyncio import Transport
+from http import HTTPStatus
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
+from vault.errors import Refusal
 from vault.proxy.requesting import TooSlow
 from vault.web.connection import LINGER, Connection, Phase
 from vault.web.exchange import CLOSE, Exchange, render
+from vault.web.headers import Header
 
 CERTIFICATE = "jeton.certificate"
 """Where the scope has what the caller showed, as `ssl` describes it; None for nothing."""
+SWITCH = "jeton.switch"
+"""Where it has what answers 101 and gives the connection up."""
 
 
 class _Cycle(RequestResponseCycle):
@@ -67,11 +72,40 @@ class ProxyConnection(Connection):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._certificate = transport.get_extra_info("peercert") or None
+        self._asked_to_switch = False
+        self._behind = 0
+        """Bytes that came after a request to change the protocol."""
+        self._switched = False
 
     def _page(self, exchange: Exchange, version: str) -> RequestResponseCycle:
         cycle = super()._page(exchange, version)
         cycle.scope[CERTIFICATE] = self._certificate  # type: ignore[literal-required]
+        cycle.scope[SWITCH] = self._switch  # type: ignore[literal-required]
         return cycle
+
+    def data_received(self, data: bytes) -> None:
+        if self._asked_to_switch:
+            self._behind += len(data)
+        super().data_received(data)
+
+    def _stay(self, rest: bytes) -> None:
+        super()._stay(rest)
+        self._asked_to_switch, self._behind = True, len(rest)
+
+    def _switch(self, headers: list[Header]) -> Transport:
+        """Raises Refusal where something came that nobody could know how to read."""
+        if self._behind or self._refused or self.transport.is_closing():
+            raise Refusal("malformed_request", "something came before the protocol was changed")
+        self._switched = True
+        self.flow.resume_reading()
+        self.transport.write(render(HTTPStatus.SWITCHING_PROTOCOLS, headers, b""))
+        return self.transport
+
+    def shutdown(self) -> None:
+        if self._switched:
+            self.transport.close()
+        else:
+            super().shutdown()
 
     # The time that a body may take: from each piece to the next, but for as long as nobody reads.
 

@@ -85,7 +85,13 @@ class Upstream:
             await self._session.close()
 
     async def ask(
-        self, method: str, target: bytes, headers: Sequence[Header], body: Body
+        self,
+        method: str,
+        target: bytes,
+        headers: Sequence[Header],
+        body: Body,
+        *,
+        switching: bool = False,
     ) -> aiohttp.ClientResponse:
         """The head of the answer, whose body is still to be read: release or close it.
 
@@ -113,7 +119,7 @@ class Upstream:
             except (aiohttp.ClientError, ValueError):
                 raise Refusal("upstream_invalid", "the upstream's answer is no HTTP/1.1") from None
             else:
-                _check(answer)
+                _check(answer, switching=switching)
                 return answer
         raise Refusal("upstream_unavailable", "the upstream cannot be reached", 1)
 
@@ -154,13 +160,14 @@ def read_strictly() -> None:
     HttpResponseParserPy.lax = False
 
 
-def _check(answer: aiohttp.ClientResponse) -> None:
+def _check(answer: aiohttp.ClientResponse, *, switching: bool) -> None:
     """Whether everybody would end its body where aiohttp does. Raises Refusal
     ``upstream_invalid``."""
     codings = [value for name, value in answer.raw_headers if name.lower() == b"transfer-encoding"]
     version = answer.version
+    switches = switching and answer.status == http.HTTPStatus.SWITCHING_PROTOCOLS
     fits = (
-        http.HTTPStatus.OK <= answer.status <= _LAST_STATUS
+        (switches or http.HTTPStatus.OK <= answer.status <= _LAST_STATUS)
         and version is not None
         and version.major == 1
         and (not codings or [one.strip().lower() for one in codings] == [b"chunked"])
