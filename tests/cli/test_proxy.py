@@ -74,6 +74,8 @@ def test_what_cannot_be_tried_says_why(
         ('path = "people"', "proxy.routes.people.path"),
         ('end_user = "somebody"', "proxy.routes.people.end_user"),
         ('request_profile = { name = "fihr", operation = "tokenise" }', "request_profile"),
+        ('upgrade = ["websocket"]', "proxy.routes.people.upgrade: nobody looks at"),
+        ('upgrade = ["h2c"]', "proxy.routes.people.upgrade[0]"),
         ('types = { "text/x" = "yaml" }', "proxy.routes.people.types"),
         ('pth = "/"', "did you mean proxy.routes.people.path"),
     ],

@@ -1,4 +1,4 @@
-"""WebSockets of routes that pass them untouched: a request's upgrade, and the bytes both ways after.
+"""WebSockets of routes that pass them untouched: a request's upgrade, then bytes both ways.
 
 Nobody looks at those bytes, so only a route without rules and without a guard has them, and only
 WebSockets: what else one can change to (``h2c``, ``TLS``) would carry requests past all routes.
@@ -72,7 +72,6 @@ async def tunnel(switch: Switch, response: aiohttp.ClientResponse, patience: flo
     connection.protocol.read_timeout = None
     connection.protocol.set_parser(early, early)
     theirs = connection.transport
-    assert isinstance(theirs, Transport) or hasattr(theirs, "set_protocol")
     ours = switch([*passed_on(Head(headers)), *SWITCHING])
     pipe = Pipe(ours, theirs, patience)
     ours.write(early.data)
