@@ -223,7 +223,6 @@ class Exchange:
             route.configured.purpose,
             route.purposeful,
             route.proving,
-            route.proving,
             route.end_user.of(headers, certificate),
             self._scope["client"][0] if self._scope["client"] else "",
         )
