@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 
 from tests.support.components import need_module
 from tests.support.records import disclosure
-from vault.audit.entry import Disclosure, Entry, Event, Refusals, Tokenised
+from vault.audit.entry import Detail, Disclosure, Entry, Event, Refusals, Tokenised
 from vault.audit.ocsf import VERSION, event
 
 TIME = "2026-11-27T22:00:00.000000Z"
@@ -68,6 +68,17 @@ def test_odd_names_are_valid_too(
         principal, seq=seq, time=TIME, source=source, end_user=user, items=items, purpose=user
     )
     assert valid.is_valid(event("w0", entry))
+
+
+def test_an_event_says_who_proved_the_end_user() -> None:
+    proved = disclosure(seq=3, time=TIME, end_user="people 8997", end_user_proof="people")
+    told = event("w0", proved)["unmapped"]
+    assert (told["end_user"], told["end_user_proof"]) == ("people 8997", "people")
+    claimed = disclosure(seq=4, time=TIME, end_user="dr-who")
+    assert "end_user_proof" not in event("w0", claimed)["unmapped"]
+    detail: Detail = {"end_user": "people 8997", "end_user_proof": "people"}
+    alarm = Event(seq=5, time=TIME, name="honeytoken", detail=detail)
+    assert event("w0", alarm)["unmapped"]["end_user_proof"] == "people"
 
 
 def test_all_of_a_disclosure_is_in_its_event() -> None:

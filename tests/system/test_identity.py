@@ -171,6 +171,47 @@ def test_an_end_user_who_is_proved(
     assert good not in json.dumps(recorded(service))
 
 
+def test_a_proved_end_user_who_is_trapped_is_locked_alone(
+    new_service: Callable[[], Service], professionals: Issuer
+) -> None:
+    service = new_service()
+
+    def edit(text: str) -> str:
+        mask = '{ operation = "mask", transformation = "fr-nir", purposes = ["display"]'
+        text = text.replace(mask, f'{mask}, end_user_issuers = ["people"]')
+        text = add_to_client(text, "portal", 'issued_to = ["portal-app"]')
+        said = professionals.configuration("people")
+        return f'{text}{said}\n[honeytokens]\nmask_and_match = "lock"\n'
+
+    service.edit(edit)
+    arguments = ("--json", "--count", "1", "--config", str(service.config), "fr-nir")
+    honey = json.loads(jeton("honeytokens", "plant", *arguments))[0]["fr-nir"]
+    service.start(workers=2)
+    intake = service.credentials["intake"]
+    token = service.post("tokenise/fr-nir", {"value": NIR}, intake).body["token"]
+
+    def masked(who: str, what: str = token) -> tuple[int, str | None]:
+        reply = disclose(service, what, professionals.token(who, azp="portal-app"))
+        return reply.status, reply.body.get("code")
+
+    assert masked("thief") == masked("colleague") == (200, None)
+    assert masked("thief", honey) == (403, "locked")
+    for _ in range(8):  # every worker, whatever token of theirs comes
+        assert masked("thief") == (403, "locked")
+        assert masked("colleague") == (200, None)
+    config = ("--config", str(service.config))
+    unlock = ("clients", "unlock", "portal", "--end-user", "people thief", "--reason", "a drill")
+    jeton(*unlock, *config)
+    deadline = time.monotonic() + 10
+    while not all(masked("thief") == (200, None) for _ in range(8)):
+        assert time.monotonic() < deadline
+    service.stop()
+    events = {one["name"]: one["detail"] for one in recorded(service) if one["kind"] == "event"}
+    assert events["honeytoken"]["end_user_proof"] == "people"
+    for name in ("honeytoken", "lock", "unlock"):
+        assert (events[name]["principal"], events[name]["end_user"]) == ("portal", "people thief")
+
+
 def test_certificates(new_service: Callable[[], Service], tmp_path: Path) -> None:
     for name in ("ours", "theirs"):
         (tmp_path / name).mkdir()
