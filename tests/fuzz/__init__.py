@@ -19,6 +19,7 @@ NAMES = (
     "headers",
     "json_bodies",
     "keyset_files",
+    "proofs",
     "proxied_bodies",
     "receipts",
     "record_files",

@@ -42,7 +42,7 @@ def _media_type(sent: bytes) -> None:
 def _texts(fields: dict[bytes, bytes]) -> None:
     for name, read, rule in (
         (head.PURPOSE_HEADER, head.purpose, rb"[a-z0-9-]{1,64}"),
-        (head.END_USER, head.end_user, rb"[!-~]{1,128}"),
+        (head.END_USER, head.end_user, rb"[!-~]{1,128}|(?=.{,8192}\Z)[\w-]+(?:\.[\w-]+){2}"),
     ):
         sent = fields.get(name)
         if sent is None:
@@ -74,6 +74,8 @@ def seeds() -> list[bytes]:
         b"\0Application/VND.apache.arrow.stream",
         b"\1a\n\1b",
         b"\1" + b"a" * 65 + b"\n\2" + b"~" * 129,
+        b"\2" + b".".join([b"a" * 60] * 3) + b"\n\2",
+        b"\2" + b".".join([b"a" * 3_000] * 3),
         b"\4a\n\4b\n\3{" + uuid + b"}",
         b"\1\xc3\xa9\n\2 ",
     ]
