@@ -67,8 +67,8 @@ class _Tally:
 class Metrics:
     """All of a worker's numbers, on a registry of their own.
 
-    `request` and `in_flight` belong to the event loop's thread; the rest may be called from
-    any. Names that are not configured count as ``other``.
+    `request`, `proxied` and `in_flight` belong to the event loop's thread; the rest may be
+    called from any. Names that are not configured count as ``other``.
     """
 
     in_flight: int
@@ -87,6 +87,7 @@ class Metrics:
         self._clients = frozenset(clients)
         self._tallies: dict[tuple[str, str, str], _Tally] = {}
         self._store_calls = _Tally()
+        self._messages: dict[tuple[str, str], _Tally] = {}
         self._registry = CollectorRegistry()
         self._make_request_metrics()
         self._make_guard_metrics()
@@ -133,6 +134,16 @@ class Metrics:
         tally.seconds += seconds
         tally.latencies[bisect_left(LATENCIES, seconds)] += 1
 
+    def proxied(self, route: str, code: str, seconds: float) -> None:
+        """A message that the edge proxy passed on (``ok``), or did not."""
+        tally = self._messages.get((route, code))
+        if tally is None:
+            known = _listed(route, self._routes), _listed(code, CODES)
+            tally = self._messages.setdefault(known, _Tally())
+        tally.requests += 1
+        tally.seconds += seconds
+        tally.latencies[bisect_left(LATENCIES, seconds)] += 1
+
     # The rest ----------------------------------------------------------------------------
 
     def revealed(self, operation: str, persons: int) -> None:
@@ -144,11 +155,6 @@ class Metrics:
 
     def unauthenticated(self) -> None:
         self._unauthenticated.inc()
-
-    def proxied(self, route: str, code: str, seconds: float) -> None:
-        """A message that the edge proxy passed on (``ok``), or did not."""
-        self._proxied.labels(_listed(route, self._routes), _listed(code, CODES)).inc()
-        self._proxied_seconds.observe(seconds)
 
     def real_values(self, route: str, count: int) -> None:
         """The leak guard has found so many."""
@@ -195,6 +201,10 @@ class Metrics:
         calls, self._store_calls = self._store_calls, _Tally()
         self._store_latency.absorb(calls.latencies, calls.seconds)
         self._store_errors.inc(calls.failed)
+        messages, self._messages = self._messages, {}
+        for (route, code), tally in messages.items():
+            self._proxied.labels(route, code).inc(tally.requests)
+            self._proxied_seconds.absorb(tally.latencies, tally.seconds)
 
     def render(self) -> tuple[bytes, str]:
         """The body and the content type of ``/metrics``: all workers' where they share a folder."""
@@ -295,8 +305,8 @@ class Metrics:
             multiprocess_mode=mode,  # type: ignore[arg-type] # one of its literals
         )
 
-    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
-        return Histogram(f"jeton_{name}", text, buckets=buckets, registry=self._registry)
+    def _histogram(self, name: str, text: str, buckets: tuple[float, ...]) -> _Latency:
+        return _Latency(f"jeton_{name}", text, buckets=buckets, registry=self._registry)
 
 
 def forget_worker(pid: int) -> None:
