@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -170,6 +170,47 @@ def test_silent_callers_take_no_room_for_long(
                 assert time.monotonic() < deadline
         for each in silent:
             each.close()
+
+
+@pytest.mark.parametrize("kind", ["tcp", "tls"])
+def test_callers_who_send_a_byte_at_a_time_take_no_room_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr(server._Handler, "timeout", 0.4)
+    with serving(tmp_path / "w", kind) as one:
+        address = one.server.server_address
+        trust = (
+            ssl.create_default_context(cafile=tmp_path / "w" / "authority.pem")
+            if kind == "tls"
+            else None
+        )
+        slow: Any = socket.create_connection(address)
+        if trust is not None:
+            slow = trust.wrap_socket(slow, server_hostname="127.0.0.1")
+        began = time.monotonic()
+        with closing(slow), suppress(OSError):  # until it is broken off
+            slow.sendall(b"POST / HTTP/1.1\r\nX-Slow: ")
+            while time.monotonic() < began + 20:
+                slow.sendall(b"x")
+                time.sleep(0.05)
+        assert time.monotonic() < began + 10
+
+
+def test_whoever_has_shown_the_credential_may_be_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server._Handler, "timeout", 0.4)
+    body = b"old 0\n"
+    with (
+        serving(tmp_path / "w") as one,
+        closing(socket.create_connection(one.server.server_address)) as slow,
+    ):
+        head = f"POST {PREFIX}{LOG} HTTP/1.1\r\nAuthorization: Bearer {one.credential}\r\n"
+        slow.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode())
+        for byte in body:
+            time.sleep(0.15)
+            slow.sendall(bytes([byte]))
+        assert b" 200 " in slow.makefile("rb").readline()
 
 
 def test_answers_of_others_and_old_ones_are_not_believed(tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ answered with 200, without a credential.
 import hashlib
 import hmac
 import os
+import socket
 import ssl
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -97,6 +99,18 @@ class _Handler(BaseHTTPRequestHandler):
     asked: Witness
     told: Tell
 
+    def setup(self) -> None:
+        """A head that comes a byte at a time is never silent: it has as long in all. Whoever has
+        shown the credential may take their time."""
+        super().setup()
+        self._patience = threading.Timer(self.timeout, _end, (self.connection,))
+        self._patience.daemon = True
+        self._patience.start()
+
+    def finish(self) -> None:
+        self._patience.cancel()
+        super().finish()
+
     def do_POST(self) -> None:
         if (log := self._log()) is None:
             return
@@ -152,6 +166,7 @@ class _Handler(BaseHTTPRequestHandler):
         if kind.lower() != "bearer" or not hmac.compare_digest(digest, self.asked.credential):
             self._answer(HTTPStatus.UNAUTHORIZED)
             return None
+        self._patience.cancel()
         if not self.path.startswith(PREFIX):
             self._answer(HTTPStatus.NOT_FOUND)
             return None
@@ -170,3 +185,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *arguments: object) -> None:
         """What was asked is not logged: what was refused is told."""
+
+
+def _end(connection: socket.socket) -> None:
+    with suppress(OSError):  # it is at its end already
+        socket.socket.shutdown(connection, socket.SHUT_RDWR)  # of what TLS lies over, too
