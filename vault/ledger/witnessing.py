@@ -68,6 +68,8 @@ class Witnessing:
             self._client = client_of(self._said)
             self._last = Cosignature(0, "", 0, "")
             """The newest that is known to be the witness's."""
+            self._heard = 0.0
+            """When that was, at the latest: a clock of its that is ahead counts for nothing."""
 
     def start(self) -> None:
         if self._said is not None:
@@ -87,7 +89,7 @@ class Witnessing:
         """Why nothing may be disclosed; None while all is well."""
         if self._said is None or self._said.required_within is None:
             return None
-        return AWAY if self._clock() - self._last.time > self._said.required_within else None
+        return AWAY if self._clock() - self._heard > self._said.required_within else None
 
     async def look(self, witness: Witness) -> None:
         """Read how far it came, and take on what is due."""
@@ -117,7 +119,7 @@ class Witnessing:
         folder = self._settings.folder
         self._read(folder / COSIGNATURES)
         ours = number_of(last_line(folder / FILE))
-        age = self._clock() - self._last.time
+        age = self._clock() - self._heard
         if ours == self._last.number and 0 <= age < self._pulse(witness):
             return False
         lock = FileLock.take(folder / "witness.lock")
@@ -145,7 +147,10 @@ class Witnessing:
         if found is None or found.time <= self._last.time or self._client.key is None:
             return
         if is_by(self._client.key, self._log, found):
-            self._last = found
+            self._hear(found)
+
+    def _hear(self, signed: Cosignature) -> None:
+        self._last, self._heard = signed, min(signed.time, self._clock())
 
     def _take_on(self, folder: Path) -> None:
         """All that the witness lacks. Raises Forked, Disbelieved, WitnessAway, OSError."""
@@ -161,7 +166,8 @@ class Witnessing:
                 continue
             self._agreed(folder, signed)  # asked for none, it signs for what it has, not for ours
             append_lines(folder / COSIGNATURES, spell(signed) + b"\n")
-            self._last, old = signed, signed.number
+            self._hear(signed)
+            old = signed.number
             self._tell("witnessed", {"at": signed.time, "number": signed.number})
             if old >= number_of(last_line(folder / FILE)):
                 return
