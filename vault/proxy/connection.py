@@ -1,8 +1,10 @@
 """A connection to a listener: the service's own, which lets a body take its time as long as it
 comes, hands on the certificate that the caller showed, and sends a short answer in one piece."""
 
+import asyncio
 import math
 from asyncio import Transport
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -14,10 +16,8 @@ from vault.web.connection import LINGER, Connection, Phase
 from vault.web.exchange import CLOSE, Exchange, render
 from vault.web.headers import Header
 
-CERTIFICATE = "jeton.certificate"
-"""Where the scope has what the caller showed, as `ssl` describes it; None for nothing."""
-SWITCH = "jeton.switch"
-"""Where it has what answers 101 and gives the connection up."""
+CONNECTION = "jeton.connection"
+"""Where the scope has the connection."""
 
 
 class _Cycle(RequestResponseCycle):
@@ -71,7 +71,11 @@ class ProxyConnection(Connection):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._certificate = transport.get_extra_info("peercert") or None
+        self.certificate: Mapping[str, Any] | None = transport.get_extra_info("peercert") or None
+        """What the caller showed, as `ssl` describes it."""
+        self.waiting: asyncio.Task[Any] | None = None
+        """Cancelled where the caller is gone."""
+        self.is_lost = False
         self._asked_to_switch = False
         self._behind = 0
         """Bytes that came after a request to change the protocol."""
@@ -79,9 +83,14 @@ class ProxyConnection(Connection):
 
     def _page(self, exchange: Exchange, version: str) -> RequestResponseCycle:
         cycle = super()._page(exchange, version)
-        cycle.scope[CERTIFICATE] = self._certificate  # type: ignore[literal-required]
-        cycle.scope[SWITCH] = self._switch  # type: ignore[literal-required]
+        cycle.scope[CONNECTION] = self  # type: ignore[literal-required]
         return cycle
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_lost = True
+        super().connection_lost(exc)
+        if self.waiting is not None:
+            self.waiting.cancel()
 
     def data_received(self, data: bytes) -> None:
         if self._asked_to_switch:
@@ -92,8 +101,9 @@ class ProxyConnection(Connection):
         super()._stay(rest)
         self._asked_to_switch, self._behind = True, len(rest)
 
-    def _switch(self, headers: list[Header]) -> Transport:
-        """Raises Refusal where something came that nobody could know how to read."""
+    def switch(self, headers: list[Header]) -> Transport:
+        """Answer 101 with these headers, and give the connection up. Raises Refusal where something
+        came that nobody could know how to read."""
         if self._behind or self._refused or self.transport.is_closing():
             raise Refusal("malformed_request", "something came before the protocol was changed")
         self._switched = True

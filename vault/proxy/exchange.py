@@ -1,11 +1,14 @@
 """One request and its answer, from a listener to the upstream and back, as an ASGI callable."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from time import perf_counter
 from typing import Any, Final, Protocol
+
+import aiohttp
 
 from vault.errors import Refusal
 from vault.proxy.answering import Answer
@@ -167,20 +170,40 @@ class Exchange:
         target = head.path + (b"?" + head.query if head.query else b"")
         upstream = self._edge.upstreams[route.configured.upstream]
         try:
-            response = await upstream.ask(method, target, sent, body, switching=switching)
+            asking = partial(upstream.ask, method, target, sent, body, switching=switching)
+            response = await self._unless_gone(asking)
             try:
                 if switching and is_switching(response, head):
                     patience = upstream.configured.answer_timeout
-                    await tunnel(scope["jeton.switch"], response, patience)
+                    await tunnel(scope["jeton.connection"].switch, response, patience)
                 else:
                     await self._give(route, response, ask, incoming)
             finally:
-                # Back to the pool if it was read to its end; otherwise it is closed.
-                response.release() if response.content.at_eof() else response.close()
+                # Back to the pool if both went to their ends; otherwise it is closed.
+                whole = response.content.at_eof() and not incoming.more
+                response.release() if whole else response.close()
         except Refusal:
             if request.failure is not None:
                 raise request.failure from None
             raise
+
+    async def _unless_gone(
+        self, asking: Callable[[], Awaitable[aiohttp.ClientResponse]]
+    ) -> aiohttp.ClientResponse:
+        """What comes of it. Raises Disconnected where the caller hangs up before."""
+        connection = self._scope["jeton.connection"]
+        if connection.is_lost:
+            raise Disconnected
+        connection.waiting = task = asyncio.current_task()
+        try:
+            return await asking()
+        except asyncio.CancelledError:
+            if not connection.is_lost or task is None:
+                raise
+            task.uncancel()
+            raise Disconnected from None
+        finally:
+            connection.waiting = None
 
     async def _give(self, route: Route, response: Any, ask: Asker, incoming: Incoming) -> None:
         # An answer that is all there is gone before anybody could know that its caller is.
@@ -216,7 +239,7 @@ class Exchange:
         raise Refusal("not_found", "no route of this listener is for such a request")
 
     def _asker(self, route: Route, headers: Sequence[Header]) -> Asker:
-        certificate = self._scope.get("jeton.certificate")
+        certificate = self._scope["jeton.connection"].certificate
         return Asker(
             self._edge.door,
             route.client,
