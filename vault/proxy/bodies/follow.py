@@ -182,11 +182,18 @@ class Follower:
     def way(self, place: Place, name: str | int) -> Way:
         """Where a member or an element leads."""
         state = place.state
-        return state.ways.get(state.key(name)) or self._plan.way(state, name)
+        if isinstance(name, str):
+            known = state.ways.get(name if name in state.names else None)
+        else:
+            known = state.ways.get(state.key(name))
+        return known or self._plan.way(state, name)
 
     def enter(self, place: Place, way: Way) -> tuple[Place, Hits]:
         """Go into a container; the goals that it reaches itself."""
-        state, bound = way.state, _kept(place, way)
+        state = way.state
+        if state is place.state and not (way.tests or state.scopes or way.hits or place.own):
+            return place, ()  # one like it, and nothing of their own
+        bound = _kept(place, way)
         own: Bound = ()
         if way.tests or state.scopes:
             own = _conditions(way) + tuple([Scope() for _ in state.scopes])

@@ -67,6 +67,7 @@ class XmlParser:
         self._elements = [_Element(self._follow.open_root()[0])]
         self._dead = 0  # depth below an element that no path leads through
         self._expat = self._reader()
+        self._hears = False
 
     def _reader(self) -> expat.XMLParserType:
         reader = expat.ParserCreate(namespace_separator=" ")
@@ -144,21 +145,27 @@ class XmlParser:
         for goal, _ in hits:
             if isinstance(goal, tuple):
                 goal[0].saw(goal[1], None)
-        if not place.state.threads:
+        state = place.state
+        if not state.threads:
             self._dead = 1
             return
         if len(self._elements) > self._limits.depth:
             raise self._broken(f"nested deeper than {self._limits.depth}")
         element = _Element(place)
         self._elements.append(element)
-        if follow.leaf(place, TEXT):
+        if TEXT in state.names and follow.leaf(place, TEXT):
             element.inner = self._offset + self._tag().end()
         if attributes:
             self._attributes(element, attributes)
+        self._hear(element)
+
+    def _hear(self, element: _Element) -> None:
+        """The text that comes now is that of `element`."""
         if element.inner is not None:
             self._expat.CharacterDataHandler = element.said.append
-        else:
+        elif self._hears:
             self._expat.CharacterDataHandler = None
+        self._hears = element.inner is not None
 
     def _attributes(self, element: _Element, attributes: Sequence[str]) -> None:
         pairs = list(zip(attributes[::2], attributes[1::2], strict=True))
@@ -194,8 +201,7 @@ class XmlParser:
             self._text(element)
         self._elements.pop()
         closed = element.place.close()
-        above = self._elements[-1]
-        self._expat.CharacterDataHandler = above.said.append if above.inner is not None else None
+        self._hear(self._elements[-1])
         if closed:
             self._holding.drain()
 
