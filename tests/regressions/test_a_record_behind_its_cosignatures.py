@@ -9,11 +9,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.support.records import SEED
 from tests.witness.test_server import Serving, serving, signed
-from vault.audit.checkpoint import FILE
+from vault.audit.checkpoint import FILE, all_lines
 from vault.audit.locking import FileLock
 from vault.config import Audit, Witness
 from vault.ledger.witnessing import FORKED, Witnessing
 from vault.witness.cosignature import FILE as COSIGNATURES
+from vault.witness.logs import logs
 
 KEY = Ed25519PrivateKey.from_private_bytes(SEED).public_key()
 
@@ -29,7 +30,12 @@ def watched(folder: Path, one: Serving) -> tuple[Witnessing, Witness, list[str]]
         halted.append(reason)
 
     settings = Audit(folder=folder, witness=said)
-    return Witnessing(settings, KEY, time.time, lambda *_: None, halt), said, halted
+
+    def tell(name: str, _: object) -> None:
+        if name == "witness_forgot":
+            halted.append(name)
+
+    return Witnessing(settings, KEY, time.time, tell, halt), said, halted
 
 
 @pytest.mark.parametrize("begun", [False, True], ids=["running", "started"])
@@ -46,6 +52,22 @@ async def test_it_is_noticed_at_once(tmp_path: Path, begun: bool) -> None:
             witnessing, said, halted = watched(record, one)
         await witnessing.look(said)
         assert halted == [FORKED]
+
+
+async def test_a_witness_that_was_put_back_is_told_of_and_given_what_it_lacks(
+    tmp_path: Path,
+) -> None:
+    record = tmp_path / "record"
+    lines = signed(record, 4)
+    with serving(tmp_path / "w") as one:
+        witnessing, said, told = watched(record, one)
+        await witnessing.look(said)
+        (path,) = logs(tmp_path / "w" / "witness").values()
+        path.write_bytes(b"".join(lines[:2]))
+        signed(record, 1)
+        await witnessing.look(said)
+        assert told == ["witness_forgot"]
+        assert list(all_lines(path)) == list(all_lines(record / FILE))
 
 
 async def test_a_record_that_goes_on_is_left_alone(tmp_path: Path) -> None:

@@ -163,6 +163,8 @@ class Witnessing:
                 if known.end.number == old:
                     raise WitnessAway("it contradicts itself") from None
                 old = self._agreed(folder, known.end)
+                if old < self._last.number:
+                    self._tell("witness_forgot", {"number": old})
                 continue
             self._agreed(folder, signed)  # asked for none, it signs for what it has, not for ours
             append_lines(folder / COSIGNATURES, spell(signed) + b"\n")

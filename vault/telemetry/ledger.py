@@ -41,6 +41,7 @@ class LedgerListener:
             "witnessed": self._witnessed,
             "witness_away": self._witness_away,
             "witness_back": self._witness_back,
+            "witness_forgot": self._witness_forgot,
         }
 
     def __call__(self, name: str, facts: Facts) -> None:
@@ -108,3 +109,7 @@ class LedgerListener:
 
     def _witness_back(self, _: Facts) -> None:
         log.info("witness-back")
+
+    def _witness_forgot(self, _: Facts) -> None:
+        """It signed for more than it knows now: somebody has put an older copy of it back."""
+        log.warning("witness-forgot")

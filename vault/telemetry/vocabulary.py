@@ -27,7 +27,7 @@ EVENTS: Final = frozenset(
     reloaded reload-failed keys-loaded keys-unavailable
     store-unavailable store-recovered store-halted store-resumed store-weak tokens-filling
     record-repaired record-replayed record-unavailable record-recovered
-    checkpoint-written checkpoint-failed segment-retired witness-away witness-back
+    checkpoint-written checkpoint-failed segment-retired witness-away witness-back witness-forgot
     disk-space-low disk-space-recovered
     ledger-failed duty-failed
     budget-exhausted principal-locked principal-unlocked
