@@ -108,3 +108,17 @@ async def test_a_bad_file_leaves_what_was_there(tmp_path: Path) -> None:
 def test_nobody_listens() -> None:
     with pytest.raises(NotFetched):
         fetch(configured("http://127.0.0.1:1/jwks"))
+
+
+async def test_a_fetch_that_fails_as_nobody_thought_of_is_one_that_failed(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ended the task that brings keys up to date, and the call that had waited for it."""
+    keyrings = Keyrings()
+    known = await keyrings.renew({"one": configured(issuer.address, keys_cooldown=0.1)})
+    with monkeypatch.context() as broken:
+        broken.setattr("vault.trust.keyrings.fetch", lambda _: {}["missing"])
+        await asyncio.sleep(0.15)
+        await keyrings.bring("one")
+    assert known["one"].is_good(time.time())
+    await keyrings.close()

@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
-from vault.access.keyring import BadKeys, Keyring
+from vault.access.keyring import Keyring
 from vault.config import Issuer
 from vault.errors import SetUpError
 from vault.telemetry import log
-from vault.trust.fetching import SECONDS, NotFetched, fetch
+from vault.trust.fetching import SECONDS, fetch
 
 AGAIN: Final = 5.0
 """Seconds after a fetch that failed, at least."""
@@ -70,7 +70,7 @@ class _One:
             async with asyncio.timeout(2 * SECONDS):
                 text = await asyncio.to_thread(fetch, self.issuer)
             self.keyring.put(text, time.time())
-        except (NotFetched, BadKeys, TimeoutError):
+        except Exception:  # noqa: BLE001 - whatever it is, it is tried again: else old keys stay
             if not self._failing:
                 log.warning("issuer-away", issuer=self._name)
             self._failing = True
