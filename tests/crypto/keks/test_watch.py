@@ -69,3 +69,28 @@ async def test_it_asks_by_itself(within: float) -> None:
     watch.start()
     await asyncio.wait_for(asked.wait(), 10)
     await watch.close()
+
+
+async def test_whatever_opening_fails_by_it_is_tried_again() -> None:
+    """It ended the watch, and with it the service once the time was over."""
+    kek, clock, news = Kek(), Clock(), list[News]()
+    back = asyncio.Event()
+
+    def opening() -> None:
+        if not kek.there:
+            raise KeyError("nobody thought of this")
+
+    def tell(one: News) -> None:
+        news.append(one)
+        if one == "away":
+            kek.there = True
+        else:
+            back.set()
+
+    watch = KekWatch(opening, 0.08, tell, clock)
+    kek.there = False
+    watch.start()
+    async with asyncio.timeout(10):
+        await back.wait()
+    assert news == ["away", "back"]
+    await watch.close()

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Final, Literal, Self
 
-from vault.errors import Refusal, SetUpError
+from vault.errors import Refusal
 
 SHARE: Final = 8
 """How often it is asked, at least, in the time that it may be away."""
@@ -74,7 +74,7 @@ class KekWatch:
         opening = self._open
         try:
             await asyncio.to_thread(opening)
-        except SetUpError:
+        except Exception:  # noqa: BLE001 - whatever it is, it is tried again: it would never be back
             if opening is self._open and not self._away:
                 self._away = True
                 self._tell("away")
