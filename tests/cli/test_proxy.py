@@ -5,6 +5,20 @@ import pytest
 from tests.cli.conftest import Jeton
 
 NIR = "284057512345672"
+HEADS = """
+[proxy.routes.head]
+listener = "main"
+upstream = "main"
+client = "intake"
+path = "/{nir}/x"
+request = [
+  { select = "path:nir", operation = "tokenise", transformation = "fr-nir" },
+  { select = "query:nir", operation = "tokenise", transformation = "fr-nir" },
+  { select = "header:X-Nir", operation = "tokenise", transformation = "fr-nir" },
+  { select = "json:$.born", operation = "tokenise", transformation = "birth-date", context_select = "path:nir" },
+]
+response = [{ select = "header:X-Nir", operation = "tokenise", transformation = "fr-nir" }]
+"""  # noqa: E501 - TOML has its tables in one line
 SECTION = """
 [proxy.listeners.main]
 port = 8300
@@ -23,7 +37,7 @@ request = [
 
 @pytest.fixture
 def routed(jeton: Jeton) -> Jeton:
-    jeton.config.write_text(jeton.config.read_text() + SECTION)
+    jeton.config.write_text(jeton.config.read_text() + SECTION + HEADS)
     return jeton
 
 
@@ -41,6 +55,29 @@ def test_a_message_is_shown_field_by_field_and_masked(routed: Jeton) -> None:
     assert NIR not in shown
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_whole_message_shows_its_head_too(end: str, routed: Jeton) -> None:
+    lines = [
+        f"POST /{NIR}/x?a=1&nir={NIR} HTTP/1.1",
+        "Host: a",
+        "Content-Type: application/json",
+        f"X-Nir: {NIR}",
+        "",
+        '{"born": "1984-05-12"}',
+    ]
+    shown = routed.done("proxy", "test", "head", stdin=end.join(lines))
+    for place in ("path:nir", "query:nir", "header:X-Nir"):
+        assert f"{place}\t284************\ttokenise fr-nir" in shown
+    assert "$.born\t198*******\ttokenise birth-date" in shown
+    assert NIR not in shown
+
+
+def test_an_answer_begins_with_its_status(routed: Jeton) -> None:
+    answer = f"HTTP/1.1 200 OK\r\nX-Nir: {NIR}\r\nContent-Type: text/html\r\n\r\nanything"
+    shown = routed.done("proxy", "test", "head", stdin=answer)
+    assert shown.splitlines() == ["header:X-Nir\t284************\ttokenise fr-nir"]
+
+
 def test_a_token_stays_and_a_wrong_number_blocks(routed: Jeton) -> None:
     token = routed.done("tokenise", "fr-nir", "-", client="intake", stdin=NIR).strip()
     assert "stays" in routed.done("proxy", "test", "people", stdin=f'{{"nir": "{token}"}}')
@@ -52,9 +89,18 @@ def test_a_token_stays_and_a_wrong_number_blocks(routed: Jeton) -> None:
 @pytest.mark.parametrize(
     ("arguments", "body", "words"),
     [
-        (("people",), "{", "the body is no application/json"),
+        (("people",), "{", "the message does not pass: "),
+        (("head",), "GET /elsewhere HTTP/1.1\nHost: a\n\n", "not for such a request"),
+        (("head",), f"GET /{NIR}/../x HTTP/1.1\nHost: a\n\n", "not for such a request"),
+        (("head", "--response"), f"GET /{NIR}/x HTTP/1.1\nHost: a\n\n", "is no answer"),
+        (("head",), f"GET /{NIR}/x HTTP/1.1\nHost a\n\n", "does not pass: no header"),
+        (
+            ("head",),
+            f"PUT /{NIR}/x HTTP/1.1\nHost: a\nContent-Type: a/b\nContent-Type: c/d\n\nx",
+            "there twice",
+        ),
         (("people",), "text", "no rule of this route"),
-        (("peple",), "{}", "there is no such route; there are: people"),
+        (("peple",), "{}", "there is no such route; there are: people, head"),
     ],
 )
 def test_what_cannot_be_tried_says_why(

@@ -13,8 +13,9 @@ from vault.cli.options import config_option
 from vault.cli.screen import note
 from vault.config import load
 from vault.edge import run
-from vault.proxy.bodies.pieces import Unparsable
-from vault.proxy.trial import Change, Trial
+from vault.errors import Refusal, SetUpError
+from vault.proxy.refusing import Stopped
+from vault.proxy.trial import Change, Sample, Trial
 
 _GUESSES = {b"{": "application/json", b"[": "application/json", b"<": "application/xml"}
 
@@ -46,6 +47,7 @@ def proxy(context: click.Context, config: Path) -> None:
     epilog=examples(
         "jeton proxy test people < message.json",
         "jeton proxy test people --response --content-type text/csv < export.csv",
+        "jeton proxy test people < request.http",
     )
 )
 @click.argument("route")
@@ -53,18 +55,23 @@ def proxy(context: click.Context, config: Path) -> None:
 @click.option("--content-type", metavar="TYPE", help="Of the message; else guessed from it.")
 @click.pass_obj
 def test(config: Path, route: str, response: bool, content_type: str | None) -> int:
-    """Show what ROUTE would do to the body on standard input, field by field.
+    """Show what ROUTE would do to the message on standard input, field by field.
 
+    A body alone, or a whole message of HTTP that begins with its request line or status line;
+    rules for headers, paths and queries show with one.
     Nothing is looked up, charged or recorded: fields are judged by their formats alone, and
     shown masked. Exit code 1 where the message would be blocked.
     """
-    body = sys.stdin.buffer.read()
-    kind = content_type or _GUESSES.get(body.lstrip()[:1], "text/plain")
-    trial = Trial(load(config, os.environ), route, response=response)
+    text = sys.stdin.buffer.read()
+    kind = content_type or _GUESSES.get(text.lstrip()[:1], "text/plain")
     try:
-        changes = asyncio.run(trial.of(body, kind))
-    except Unparsable as error:
-        note(f"the body is no {kind}: {error}")
+        sample = Sample.of(text, kind)
+        if response and sample.method:
+            raise SetUpError("the message begins with a request line, and is no answer")
+        trial = Trial(load(config, os.environ), route, response=response or sample.is_answer)
+        changes = asyncio.run(trial.of(sample))
+    except (*Stopped, Refusal) as error:
+        note(f"the message does not pass: {error}")
         return 1
     _show(changes)
     return 0 if all(change.ok for change in changes) else 1
