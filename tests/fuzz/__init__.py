@@ -24,6 +24,7 @@ NAMES = (
     "receipts",
     "record_files",
     "requests",
+    "scanned_bytes",
 )
 FOLDER = Path(__file__).parent
 EVERY = "every"
