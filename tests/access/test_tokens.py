@@ -273,6 +273,9 @@ def test_keys_that_cannot_verify_are_passed_over() -> None:
     [
         ({"azp": "shop"}, "shop"),
         ({"azp": 7}, None),
+        ({"client_id": "shop"}, "shop"),
+        ({"client_id": ["jeton"]}, None),
+        ({"azp": "shop", "client_id": "jeton"}, "shop"),
         ({}, "jeton"),
         ({"aud": ["jeton", "shop"]}, None),
         ({"aud": ["jeton", "shop"], "azp": "shop"}, "shop"),

@@ -121,7 +121,7 @@ def _verified(text: str) -> None:
     assert said["iat"] - skew <= now < said["exp"] + skew
     assert said.get("nbf", 0) - skew <= now
     party = issued_to(token)
-    assert party is None or party in {said.get("azp"), "jeton"}
+    assert party is None or party in {said.get("azp"), said.get("client_id"), "jeton"}
 
 
 def _keys(data: bytes) -> None:

@@ -116,10 +116,12 @@ def is_token(text: str) -> bool:
 
 
 def issued_to(token: Token) -> str | None:
-    """Whom it was given to, and nobody else: `azp`, or the one audience where it has none."""
-    party = token.claims.get("azp")
-    if party is not None:
-        return party if isinstance(party, str) else None
+    """Whom it was given to, and nobody else: `azp`, or `client_id` (RFC 9068), or the one audience
+    where it has neither."""
+    for name in ("azp", "client_id"):
+        if name in token.claims:
+            party = token.claims[name]
+            return party if isinstance(party, str) else None
     audiences = _audiences(token.claims)
     return next(iter(audiences)) if len(audiences) == 1 else None
 
