@@ -179,7 +179,7 @@ class Client(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     tokens: tuple[TokenOf, ...] = ()
     certificates: tuple[CertificateOf, ...] = ()
     issued_to: tuple[str, ...] = ()
-    """Whom end users' tokens are issued to (`azp`, `client_id` or the only `aud`) that it may bring."""
+    """Whom end users' tokens that it may bring are for: their `azp`, `client_id` or only `aud`."""
 
 
 class Honeytokens(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
