@@ -13,7 +13,7 @@ from msgspec import inspect as shapes
 
 from vault import config, formats
 from vault.cli import main
-from vault.config import identity, reading, settings, witness
+from vault.config import identity, proxy, reading, settings, witness
 from vault.store.redis.weaknesses import WEAKNESSES
 
 
@@ -80,6 +80,12 @@ SECTIONS: list[tuple[str, type[msgspec.Struct]]] = [
     ("clients.NAME.grants[]", settings.Grant),
     ("clients.NAME.limits", settings.Limits),
     ("clients.NAME.limits.end_user", settings.EndUserLimits),
+    ("proxy", proxy.Proxy),
+    ("proxy.listeners.NAME", proxy.Listener),
+    ("proxy.upstreams.NAME", proxy.Upstream),
+    ("proxy.routes.NAME", proxy.Route),
+    ("proxy.routes.NAME.request[]", proxy.FieldRule),
+    ("proxy.routes.NAME.request_profile", proxy.ProfileUse),
 ]
 
 
@@ -142,6 +148,30 @@ NOTES = {
     "clients.NAME.limits.end_user.reveal": "As above.",
     "clients.NAME.limits.end_user.match": "As above.",
     "clients.NAME.limits.end_user.people": "As above.",
+    "proxy.host": "With `port`: where the proxy's own pages are.",
+    "proxy.listeners": "See below.",
+    "proxy.upstreams": "See below.",
+    "proxy.routes": "See below; the first that fits has a request.",
+    "proxy.listeners.NAME.port": "0: any free port.",
+    "proxy.listeners.NAME.socket": "A Unix socket to listen on too.",
+    "proxy.listeners.NAME.tls_key": "PEM, without a pass phrase, and not open to everybody.",
+    "proxy.upstreams.NAME.tls_certificate": "PEM: what it is shown, with `tls_key`.",
+    "proxy.upstreams.NAME.tls_key": "PEM, without a pass phrase.",
+    "proxy.upstreams.NAME.health_seconds": "How often it is asked for, and how long it may take.",
+    "proxy.upstreams.NAME.connect_timeout": "Seconds that connecting may take.",
+    "proxy.upstreams.NAME.max_connections": "To all endpoints together.",
+    "proxy.routes.NAME.listener": "One of `[proxy.listeners]`.",
+    "proxy.routes.NAME.upstream": "One of `[proxy.upstreams]`.",
+    "proxy.routes.NAME.purpose": "For what its client asks, where a grant names purposes.",
+    "proxy.routes.NAME.request": "Rules for requests.",
+    "proxy.routes.NAME.response": "Rules for answers, of the same keys.",
+    "proxy.routes.NAME.response_profile": "The same for answers.",
+    "proxy.routes.NAME.guard_responses": "The same of answers.",
+    "proxy.routes.NAME.delimiter": "Of CSV bodies.",
+    "proxy.routes.NAME.request[].select": "A [selector](proxy.md): `json:$.nir`, `header:X-Nir`.",
+    "proxy.routes.NAME.request[].operation": "What happens to the fields that it finds.",
+    "proxy.routes.NAME.request[].on_error": "What becomes of a field whose operation fails.",
+    "proxy.routes.NAME.request_profile.operation": "What its rules do.",
 }
 """What a key is, where `vault/config/settings.py` says nothing under it."""
 
@@ -150,7 +180,8 @@ def settings_tables() -> Iterator[str]:
     """A table for each section: key, default, allowed values, what it is.
 
     Raises KeyError for a key that nobody has put into words."""
-    notes = _field_notes(settings) | _field_notes(witness) | _field_notes(identity)
+    modules = (settings, witness, identity, proxy)
+    notes = {key: text for module in modules for key, text in _field_notes(module).items()}
     for title, section in SECTIONS:
         shape = shapes.type_info(section)
         assert isinstance(shape, shapes.StructType)
@@ -187,6 +218,8 @@ def _allowed(kind: shapes.Type) -> str:  # noqa: PLR0911 - one answer for each s
         case shapes.VarTupleType():
             inner = kind.item_type
             return "a list of tables" if isinstance(inner, shapes.StructType) else "a list of texts"
+        case shapes.DictType():
+            return "a table"
         case shapes.DateType():
             return "a date"
         case shapes.BoolType():

@@ -61,6 +61,14 @@ def test_the_python_clients_page_runs(
     assert capsys.readouterr().out.startswith("<sensitive>\n")
 
 
+def test_the_scanners_page_finds_what_it_says(tmp_path: Path) -> None:
+    printed = run_bash("\n".join(blocks("docs/scan.md", "bash")), tmp_path)
+    assert "found: exit code 1" in printed
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["real"] == 1
+    assert (report["sources"][0]["places"][0]["line"], report["skipped"]) == (2, [])
+
+
 def test_the_pages_tables_are_made_from_the_code() -> None:
     need_module("myst_parser")
     spec = importlib.util.spec_from_file_location("tables", ROOT / "docs" / "tables.py")
@@ -71,4 +79,6 @@ def test_the_pages_tables_are_made_from_the_code() -> None:
     assert "| `reveal.hour` | 1,000 |" in tables.limits_table()
     assert "**fr-nir**: ordinary" in tables.formats_table()
     assert "## `jeton serve`" in "\n".join(tables.commands(tables.main, "jeton"))
-    assert "| `port` | `8200` | 0 to 65_535 |" in "\n".join(tables.settings_tables())
+    settings = "\n".join(tables.settings_tables())
+    assert "| `port` | `8200` | 0 to 65_535 |" in settings
+    assert "### `[proxy.routes.NAME]`" in settings
