@@ -245,3 +245,30 @@ def test_a_cosignature_is_of_one_log_number_hash_and_time() -> None:
         assert not is_by(public, LOG, replace(good, **changed))
     for text in (b"", b"{}", b"[" * 10_000, spell(good)[:-1], spell(good).replace(b"7", b'"7"')):
         assert read(text) is None
+
+
+@pytest.mark.parametrize("start", [b"", b"HTTP/1.0 200 OK\r\nContent-Length: 999\r\n\r\n{"])
+def test_a_witness_that_answers_a_byte_at_a_time_is_away(
+    monkeypatch: pytest.MonkeyPatch, start: bytes
+) -> None:
+    """It kept a thread of the service's, the witness's lock, and the process from ending."""
+    monkeypatch.setattr(client_module, "SECONDS", 0.3)
+    over = threading.Event()
+
+    def drip(listening: socket.socket) -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            connection.sendall(start)
+            while not over.wait(0.05):
+                connection.sendall(b" ")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = threading.Thread(target=drip, args=(listening,), daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        began = time.monotonic()
+        with pytest.raises(WitnessAway):
+            WitnessClient(url, KEY.public_key(), "x").add(LOG, 0, ())
+        assert time.monotonic() < began + 10
+        over.set()
+        thread.join()

@@ -7,13 +7,13 @@ import http.client
 import socket
 import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from threading import Timer
 from typing import Final
 from urllib.parse import urlsplit
 
 from vault.config import Issuer
+from vault.deadline import ending
 
 SECONDS: Final = 5.0
 LARGEST: Final = 262_144
@@ -68,24 +68,12 @@ def _connection(
 
 @contextmanager
 def _connected(host: str, port: int, tls: ssl.SSLContext | None) -> Iterator[socket.socket]:
-    """For so many seconds: who answers a byte at a time never lets a read time out."""
-    with socket.create_connection((host, port), SECONDS) as plain, plain.dup() as whole:
-        timer = Timer(SECONDS, _end, (whole,))
-        timer.daemon = True
-        timer.start()
-        try:
-            if tls is None:
-                yield plain
-                return
+    with socket.create_connection((host, port), SECONDS) as plain, ending(plain, SECONDS):
+        if tls is None:
+            yield plain
+        else:
             with tls.wrap_socket(plain, server_hostname=host) as encrypted:
                 yield encrypted
-        finally:
-            timer.cancel()
-
-
-def _end(connection: socket.socket) -> None:
-    with suppress(OSError):  # it is at its end already
-        connection.shutdown(socket.SHUT_RDWR)
 
 
 def _bounded(text: bytes) -> bytes:

@@ -13,11 +13,13 @@ from urllib.parse import urlsplit
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from vault.audit.checkpoint import NO_PREVIOUS, line_hash
+from vault.deadline import ending
 from vault.witness.cosignature import HEADER, PREFIX, Cosignature, is_by, read
 
 SECONDS: Final = 10.0
 SKEW_SECONDS: Final = 300
 """How far the witness's clock may be from ours."""
+LONGEST: Final = 3_600.0
 MOST_ANSWER: Final = 4_096
 
 
@@ -93,38 +95,46 @@ class WitnessClient:
             raise WitnessAway("its answer is an old one, or its clock is wrong")
 
     def _ask(self, method: str, log: str, body: bytes = b"") -> tuple[int, bytes, str]:
-        connection = self._connection()
+        connection, tls = self._connection()
         headers = {"Authorization": f"Bearer {self.credential}"}
+        # What it knows may be long; while it signs, a thread of a service's waits.
+        seconds = LONGEST if method == "GET" else 2 * SECONDS
         try:
-            connection.request(method, PREFIX + log, body or None, headers)
-            answer = connection.getresponse()
-            content = answer.read() if method == "GET" else answer.read(MOST_ANSWER)
+            with self._connected(connection) as plain, ending(plain, seconds):
+                connection.sock = (
+                    tls.wrap_socket(plain, server_hostname=connection.host) if tls else plain
+                )
+                connection.request(method, PREFIX + log, body or None, headers)
+                answer = connection.getresponse()
+                content = answer.read() if method == "GET" else answer.read(MOST_ANSWER)
             return answer.status, content, answer.headers.get(HEADER, "")
         except (OSError, http.client.HTTPException):
             raise WitnessAway("it cannot be reached") from None
         finally:
             connection.close()
 
-    def _connection(self) -> http.client.HTTPConnection:
+    def _connection(self) -> tuple[http.client.HTTPConnection, ssl.SSLContext | None]:
+        """Not connected yet, and what to encrypt it with."""
         if self.url.startswith("unix:"):
-            return _OverUnix(self.url.removeprefix("unix:"))
+            return http.client.HTTPConnection("witness"), None
         url = urlsplit(self.url)
         host = url.hostname or ""
         if url.scheme != "https":
-            return http.client.HTTPConnection(host, url.port, timeout=SECONDS)
+            return http.client.HTTPConnection(host, url.port), None
         try:
-            context = ssl.create_default_context(cafile=self.ca)
+            tls = ssl.create_default_context(cafile=self.ca)
         except (OSError, ssl.SSLError):
             raise WitnessAway("its authority's certificate cannot be read") from None
-        return http.client.HTTPSConnection(host, url.port, timeout=SECONDS, context=context)
+        return http.client.HTTPSConnection(host, url.port, context=tls), tls
 
-
-class _OverUnix(http.client.HTTPConnection):
-    def __init__(self, path: str) -> None:
-        super().__init__("witness", timeout=SECONDS)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
+    def _connected(self, connection: http.client.HTTPConnection) -> socket.socket:
+        if not self.url.startswith("unix:"):
+            return socket.create_connection((connection.host, connection.port), SECONDS)
+        plain = socket.socket(socket.AF_UNIX)
+        try:
+            plain.settimeout(SECONDS)
+            plain.connect(self.url.removeprefix("unix:"))
+        except OSError:
+            plain.close()
+            raise
+        return plain
