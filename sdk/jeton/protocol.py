@@ -123,7 +123,7 @@ class Question(Generic[T]):
     operation: Operation[T]
     transformation: str
     purpose: str | None = None
-    on_behalf_of: str | None = None
+    on_behalf_of: str | None = field(default=None, repr=False)  # it may be a token of theirs
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.transformation):

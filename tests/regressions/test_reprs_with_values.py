@@ -3,6 +3,7 @@ traceback with locals, showed them."""
 
 import pytest
 
+from jeton.protocol import MASK, Question
 from tests.support.arrow import batch, stream
 from tests.support.leaks import found
 from vault.cli.asking import Item, Wish
@@ -10,14 +11,16 @@ from vault.web import arrow_body, arrow_columns
 from vault.web.json_body import JSON, Pairs, Tokens, Values
 
 pa = pytest.importorskip("pyarrow")
-VALUES = ["284057512345672", "185012A00401008", "a-context-of-hers"]
-VALUE, CANDIDATE, CONTEXT = VALUES
+VALUES = ["284057512345672", "185012A00401008", "a-context-of-hers", "eyJh.eyJz.c2ln"]
+VALUE, CANDIDATE, CONTEXT, PROOF = VALUES
 
 
 def _shown() -> list[object]:
     row = {"token": [VALUE], "candidate": [CANDIDATE], "context": [CONTEXT]}
     columns = {name: pa.array(texts) for name, texts in row.items()}
-    body = b'{"token":"%b","candidate":"%b","context":"%b"}' % tuple(t.encode() for t in VALUES)
+    body = b'{"token":"%b","candidate":"%b","context":"%b"}' % tuple(
+        text.encode() for text in VALUES[:3]
+    )
     return [
         JSON(10, 1_000).decode("match", body),
         arrow_body.decode("match", stream(batch(**columns)), 10, 1_000),
@@ -27,6 +30,7 @@ def _shown() -> list[object]:
         Pairs(one=VALUE, candidate=CANDIDATE),
         Item(VALUE, CANDIDATE),
         Wish("match", "fr-nir", CONTEXT),
+        Question(MASK, "fr-nir", "display", PROOF),
     ]
 
 
