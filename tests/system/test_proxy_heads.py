@@ -160,6 +160,17 @@ def test_the_guard_reads_what_holds_ascii_and_utf_16(
         assert edge.ask("POST", "/block", f"a {NIR} b".encode(charset), kind).status == 422
 
 
+def test_a_coding_that_nobody_unfolds(edge: Edge, behind: Upstream) -> None:
+    folded = {**TEXT, "Content-Encoding": "compress"}
+    for mode in ("mask", "block"):
+        assert edge.ask("POST", f"/{mode}", b"?", folded).status == 415
+    assert not behind.seen
+    before = edge.log.count("unread-body")
+    assert edge.ask("POST", "/report", b"?", folded).body == b"done"
+    assert behind.last.body == b"?"
+    assert edge.log.count("unread-body") == before + 1
+
+
 def test_a_part_of_a_body_is_not_rewritten(edge: Edge, behind: Upstream) -> None:
     part = {"Content-Range": "bytes 0-1/9"}
     for path in ("/bodies", "/block", "/mask"):

@@ -82,7 +82,7 @@ class Answer:
         parser = parsers.of(said)
         if parser is None and parsers.any and self._route.configured.others == "block":
             raise of_answer(Refusal("blocked", "no rule of this route is about such a body"))
-        if parser is None and guard is not None and guard.can_read(said):
+        if parser is None and guard is not None and guard.can_read(fields):
             return Untouched()
         return parser
 

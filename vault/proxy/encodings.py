@@ -191,6 +191,11 @@ if find_spec("compression.zstd" if find_spec("compression") else "backports.zstd
 _DECODERS["x-gzip"], _ENCODERS["x-gzip"] = _DECODERS["gzip"], _ENCODERS["gzip"]
 
 
+def is_known(name: str) -> bool:
+    """Whether a body in this Content-Encoding can be looked into."""
+    return name.lower() in {"", "identity", *_DECODERS}
+
+
 def encoder(name: str) -> Encoder:
     """For a coding that `Decoder` knows."""
     return _ENCODERS[name]()

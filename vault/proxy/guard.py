@@ -4,11 +4,12 @@ Rules know where identifiers stand; the guard is for the places that nobody thou
 what `jeton scan` finds: a NIR with its right key, in any printed form, outside the band.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from vault.errors import JetonError
 from vault.proxy.bodies.pieces import Unparsable
+from vault.proxy.encodings import is_known
 from vault.proxy.kinds import holds_ascii
 from vault.scan.finder import MARGIN, Kind, find
 from vault.scan.readings import BEFORE
@@ -52,13 +53,17 @@ class Guard:
         self._is_json: bool | None = None
         """None until there is something to tell it by."""
 
-    def can_read(self, content_type: str) -> bool:
-        """Whether numbers would be seen in a body of this Content-Type. One with digits of its own
-        (UTF-32, UTF-7, EBCDIC) is told of where nothing more was asked for. Raises Unparsable."""
-        if holds_ascii(content_type, _WIDE):
-            return True
+    def can_read(self, head: Mapping[bytes, bytes]) -> bool:
+        """Whether numbers would be seen in the body behind a head. One with digits of its own
+        (UTF-32, UTF-7, EBCDIC), or in an unknown coding, is told of where nothing more was asked
+        for. Raises Unparsable."""
+        in_ascii = holds_ascii(head.get(b"content-type", b"").decode("latin-1"), _WIDE)
         if self._mode != "report":
-            raise Unparsable("the charset does not hold ASCII", 0)
+            if not in_ascii:
+                raise Unparsable("the charset does not hold ASCII", 0)
+            return True
+        if in_ascii and is_known(head.get(b"content-encoding", b"").decode("latin-1")):
+            return True
         self._tell(0)
         return False
 

@@ -118,15 +118,15 @@ class Request:
         parser = parsers.of(said)
         if parser is None and parsers.any and self._route.configured.others == "block":
             raise Refusal("unsupported_media_type", "this route takes no bodies of this kind")
-        parser = parser or self._guarded(said)
+        parser = parser or self._guarded()
         if parser is not None and b"content-range" in self._head.fields:
             raise HTTPRefusal("malformed_request", "a part of a body cannot be rewritten")
         return parser
 
-    def _guarded(self, content_type: str) -> Parser | None:
+    def _guarded(self) -> Parser | None:
         """For a body that only the guard looks at. Raises Unparsable for one that it cannot."""
         guard = self._message.guard if self._message is not None else None
-        return Untouched() if guard is not None and guard.can_read(content_type) else None
+        return Untouched() if guard is not None and guard.can_read(self._head.fields) else None
 
     async def _untouched(self, before: list[bytes] | None = None) -> Body:
         """The body as it comes; in one piece where it is all there."""
