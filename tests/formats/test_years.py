@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from vault.formats.years import CYCLE, CYCLE_DAYS, PAIRS, Years, is_calendar, is_leap
+from vault.formats.years import CYCLE, CYCLE_DAYS, PAIRS, Pairs, Years, is_calendar, is_leap
 
 
 def lunar(pair: int, leap: bool) -> bool:
@@ -22,7 +22,7 @@ def test_calendar_dates_are_pythons() -> None:
 
 
 def test_all_days_of_the_values_in_order() -> None:
-    years = Years(1800, 2199, is_calendar)
+    years = Years(1800, 2199, Pairs(is_calendar))
     assert years.size == CYCLE_DAYS == (date(2200, 1, 1) - date(1800, 1, 1)).days
     day = date(1800, 1, 1)
     for rank in range(years.size):
@@ -34,7 +34,7 @@ def test_all_days_of_the_values_in_order() -> None:
 
 @pytest.mark.parametrize("year", [1999, 2000])
 def test_all_lunar_dates_of_a_year(year: int) -> None:
-    years = Years(year, year, lunar)
+    years = Years(year, year, Pairs(lunar))
     ranks = [years.rank(year, pair) for pair in range(PAIRS)]
     assert ranks.count(None) == 365 + is_leap(year)
     assert [rank for rank in ranks if rank is not None] == list(range(years.size))
@@ -42,12 +42,15 @@ def test_all_lunar_dates_of_a_year(year: int) -> None:
 
 
 def test_calendar_and_lunar_share_out_all_pairs() -> None:
-    every = Years(1800, 1800 + CYCLE - 1, lambda pair, leap: True)
+    every = Years(1800, 1800 + CYCLE - 1, Pairs(lambda pair, leap: True))
     assert every.size == CYCLE * PAIRS
-    assert every.size - Years(1800, 2199, is_calendar).size == Years(1800, 2199, lunar).size
+    assert (
+        every.size - Years(1800, 2199, Pairs(is_calendar)).size
+        == Years(1800, 2199, Pairs(lunar)).size
+    )
 
 
 def test_other_years_have_no_rank() -> None:
-    years = Years(1800, 2199, is_calendar)
+    years = Years(1800, 2199, Pairs(is_calendar))
     assert years.rank(1799, 1231) is None
     assert years.rank(2200, 101) is None

@@ -16,7 +16,7 @@ from vault.formats.base import Columns, ContextRule, Domain, Place
 from vault.formats.birth_date_columns import BirthDateColumns
 from vault.formats.catalogue import Entry, Options, Row
 from vault.formats.masking import masked
-from vault.formats.years import Years, is_calendar
+from vault.formats.years import Pairs, Years, is_calendar
 
 VALUE_YEARS = (1800, 2199)
 TOKEN_YEARS = (2200, 9999)
@@ -61,8 +61,9 @@ class _Kind:
                 return False
             return is_calendar(pair, leap) != lunar
 
-        self.values = Years(*VALUE_YEARS, holds)
-        self.tokens = Years(*TOKEN_YEARS, holds)
+        pairs = Pairs(holds)
+        self.values = Years(*VALUE_YEARS, pairs)
+        self.tokens = Years(*TOKEN_YEARS, pairs)
         self.domain = Domain.ranked(self.tokens.size // KEY_SLOTS, self.tokens.size)
 
 

@@ -6,6 +6,8 @@ left to the scalar side, as are lunar dates. Days are looked up in one cycle of 
 400 years: both the first year of the values and that of the tokens begin one.
 """
 
+from functools import cache
+
 import numpy as np
 
 from vault.formats.base import Cells, Flags, Ranks
@@ -66,8 +68,7 @@ class _Days:
         self._starts[1:] = np.cumsum(np.where(leap, 366, 365))[:-1]
         self.size = int(self._starts[-1]) + (366 if leap[-1] else 365)
         self._offsets = np.where(leap, PAIRS, 0).astype(np.uint32)
-        cycle = range(first, first + CYCLE)
-        self._cycle = np.concatenate([year * PAIRS + _PAIRS[is_leap(year)] for year in cycle])
+        self._cycle = _cycle(first % CYCLE)
 
     def read(self, cells: Cells) -> tuple[Flags, Ranks]:
         good, words = _digits(cells)
@@ -88,6 +89,7 @@ class _Days:
         cycles = days // np.uint32(CYCLE_DAYS)
         days -= cycles * np.uint32(CYCLE_DAYS)
         cycles *= np.uint32(CYCLE * PAIRS)
+        cycles += np.uint32(self._first * PAIRS)
         cycles += self._cycle.take(days)
         return cycles
 
@@ -103,6 +105,14 @@ for _leap, _pairs in enumerate(_PAIRS):
 
 _MONTH_DAY = table([f"-{pair // 100:02d}-{pair % 100:02d}" for pair in range(PAIRS)], 2)
 _DAY_MONTH = table([f"{pair % 100:02d}\0{pair // 100:02d}" for pair in range(PAIRS)])
+
+
+@cache
+def _cycle(first: int) -> Numbers:
+    """The dates of one cycle of the calendar that begins with the year `first`, which is 0 in
+    them: one table, of half a megabyte, for all that begin one."""
+    years = range(CYCLE)
+    return np.concatenate([year * PAIRS + _PAIRS[is_leap(first + year)] for year in years])
 
 
 def _separator(cells: Cells) -> str:

@@ -30,21 +30,30 @@ def is_calendar(pair: int, leap: bool) -> bool:
     return 1 <= day <= _LENGTHS[month - 1] + (leap and month == 2)
 
 
-class Years:
-    """The dates of the years `first` to `last` (inclusive) that `holds(pair, leap)` picks,
-    in order, as the ranks ``0 .. size-1``."""
+class Pairs:
+    """The pairs of common years and of leap years that `holds(pair, leap)` picks. Arrays: there
+    are tens of thousands of them, and each number in a list would be an object of its own."""
 
-    def __init__(self, first: int, last: int, holds: Callable[[int, bool], bool]) -> None:
-        self.first, self.last = first, last
-        self._pairs = [
-            [pair for pair in range(PAIRS) if holds(pair, leap)] for leap in (False, True)
+    def __init__(self, holds: Callable[[int, bool], bool]) -> None:
+        self.of = [
+            array("h", (pair for pair in range(PAIRS) if holds(pair, leap)))
+            for leap in (False, True)
         ]
-        self._indexes = [array("h", [-1]) * PAIRS for _ in self._pairs]
-        for pairs, indexes in zip(self._pairs, self._indexes, strict=True):
+        self.indexes = [array("h", [-1]) * PAIRS for _ in self.of]
+        for pairs, indexes in zip(self.of, self.indexes, strict=True):
             for index, pair in enumerate(pairs):
                 indexes[pair] = index
+
+
+class Years:
+    """The dates of the years `first` to `last` (inclusive) with one of the `pairs`, in order, as
+    the ranks ``0 .. size-1``."""
+
+    def __init__(self, first: int, last: int, pairs: Pairs) -> None:
+        self.first, self.last = first, last
+        self._pairs, self._indexes = pairs.of, pairs.indexes
         sizes = (len(self._pairs[is_leap(year)]) for year in range(first, last + 1))
-        self._starts = list(accumulate(sizes, initial=0))
+        self._starts = array("l", accumulate(sizes, initial=0))
         self.size = self._starts.pop()
 
     def rank(self, year: int, pair: int) -> int | None:
