@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import VALUE, Jeton
+from tests.support.redis import Redis
 from vault.audit.segment import segments
 from vault.audit.writer import RecordWriter
 
@@ -92,3 +93,32 @@ def test_records_of_one_name_do_not_mix(revealing: Jeton, tmp_path: Path) -> Non
     assert result.exit_code == 2
     assert "one name" in result.stderr
     assert not (tmp_path / "to").exists()
+
+
+def test_machines_that_share_a_store_are_collected_one_at_a_time(
+    jeton: Jeton, redis_server: Redis, tmp_path: Path
+) -> None:
+    """A copy is as old as its collecting, and what nobody has collected yet is not missing."""
+    redis_server.ask("FLUSHALL")
+    url = redis_server.settings().url
+    jeton.edit('url = "sqlite:jeton.db"', f'url = "{url}"\nreplicas = 0')
+    to, shipped = tmp_path / "records", jeton.config.read_text("utf-8")
+
+    def on(pod: str) -> Jeton:
+        said = f'[audit]\nhost = "{pod}"\nfolder = "{pod}"'
+        jeton.config.write_text(shipped.replace('[audit]\nfolder = "audit"', said), "utf-8")
+        assert said in jeton.config.read_text("utf-8")
+        return jeton
+
+    for pod in ("pod-0", "pod-1"):
+        reveal(on(pod))
+    for pod in ("pod-0", "pod-1", "pod-0"):
+        on(pod).done("audit", "collect", to)
+        reveal(on(pod))
+    every = [option for pod in ("pod-0", "pod-1") for option in ("--folder", jeton.folder / pod)]
+    jeton.done("audit", "collect", to, *every)
+    shutil.rmtree(jeton.folder / "pod-1" / "pod-1-w0")
+    shutil.rmtree(to / "pod-1" / "pod-1-w0")
+    result = on("pod-1")("audit", "collect", to)
+    assert result.exit_code == 1
+    assert "missing_writer" in result.stdout

@@ -23,7 +23,7 @@ from vault.audit.verify import verify
 from vault.audit.writer import AuditUnavailable, DamagedError, RecordWriter
 from vault.cli import stored
 from vault.cli.failure import Wrong
-from vault.cli.folders import of_each
+from vault.cli.folders import Known, of_one
 from vault.cli.group import examples
 from vault.cli.options import config_option, json_option
 from vault.cli.reporting import described, show
@@ -74,25 +74,30 @@ def collect(
     settings = load(config, os.environ)
     key = load_public_key(public_key) if public_key else Rules(settings).record_key()
     sources = list(folders) or [settings.audit.folder]
+    for source in sources:
+        if not source.is_dir() or (folders and not chains(source)):
+            raise SetUpError(f"there is no record at {source}")
     own = None if folders else settings.audit.host or record_host(settings)
-    names = {source: _name(source, own) for source in sources if source.is_dir()}
-    if len(set(names.values())) < len(names):
+    hosts = {source: _host(source) if own is None else own for source in sources}
+    if len(set(hosts.values())) < len(hosts):
         raise Wrong("two of these records have one name: collect them to folders of their own")
     state = stored.state(settings)  # before the copies: a live chain only grows
     found = Report()
-    for source in sources:
-        if not source.is_dir():
-            raise SetUpError(f"there is no record at {source}")
-        name = names[source]
-        done = _disk(partial(copy_record, source, to / name, (COSIGNATURES,)))
+    fresh: dict[Path, str] = {}
+    for source, host in hosts.items():
+        copy = to / (host or RECORD)
+        done = _disk(partial(copy_record, source, copy, (COSIGNATURES,)))
         for finding in done.findings:
             found.add(finding)
-        note(f"{to / name}: {done.bytes:,} bytes more")
+        note(f"{copy}: {done.bytes:,} bytes more")
+        fresh[copy] = host
     marks = {} if state is None else state.marks
     tails = {writer: Tail(mark.durable, mark.digest) for writer, mark in marks.items()}
-    copies = sorted(path for path in to.iterdir() if path.is_dir())
-    known = of_each(copies, tails, (), ())
-    reports = [found, *(verify(each.folder, key, marks=each.marks) for each in known)]
+    reports = [found]
+    for copy in sorted(path for path in to.iterdir() if path.is_dir()):
+        # Other machines' copies are as old as their collecting: the store has gone on since.
+        known = of_one(copy, fresh[copy], tails, (), ()) if copy in fresh else Known(copy)
+        reports.append(verify(copy, key, marks=known.marks))
     whole = merged(reports)
     if as_json:
         print_json(described(whole))
@@ -171,11 +176,9 @@ async def _mark(settings: Settings, mark: Mark) -> None:
         await store.close()
 
 
-def _name(record: Path, host: str | None) -> str:
-    """Under which a record is collected: its machine's."""
-    if host is None:
-        host = next((host_of(chain.name) for chain in chains(record)), "")
-    return host or RECORD
+def _host(record: Path) -> str:
+    """The machine's whose record it is; nothing where machines have no names."""
+    return next((host_of(chain.name) for chain in chains(record)), "")
 
 
 def _disk(perform: Callable[[], Result]) -> Result:
