@@ -112,6 +112,19 @@ class Edge:
             self.process.kill()
             self.process.wait()
 
+    def reloaded(self) -> str:
+        """What the log says of a SIGHUP: ``"reloaded"`` with its quotes, or reload-failed."""
+        before = len(self.log)
+        assert self.process is not None
+        self.process.send_signal(signal.SIGHUP)
+        until = time.monotonic() + 15
+        while time.monotonic() < until:
+            for word in ("reload-failed", '"reloaded"'):
+                if word in self.log[before:]:
+                    return word
+            time.sleep(0.02)
+        raise AssertionError("no reload")
+
     def ask(
         self,
         method: str,

@@ -13,7 +13,6 @@ import pytest
 from tests.proxy.test_end_user import jwt
 from tests.support.proxied import Edge
 from tests.support.upstream import Reply, Upstream, upstream
-from tests.system.test_proxy_strict import reloaded
 
 pytestmark = pytest.mark.system
 
@@ -211,7 +210,7 @@ def test_a_reload_closes_old_connections_when_their_last_answer_is_given(tmp_pat
             assert arrived.wait(10)
             before = time.monotonic()
             edge.service.edit(lambda text: text.replace("answer_timeout = 5", "answer_timeout = 9"))
-            assert reloaded(edge) == '"reloaded"'
+            assert edge.reloaded() == '"reloaded"'
             going_on.set()
             asking.join(10)
             assert answers == [b"ok"]

@@ -1,9 +1,6 @@
 """Answers that two readers could cut at two places, twins of headers, and reloads that fail."""
 
 import json
-import os
-import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,26 +89,13 @@ def test_twins_and_reloads(tmp_path: Path) -> None:
             )
             other = '[proxy.routes.more]\nlistener="main"\nupstream="main"\npath="/more/**"\n'
             edge.service.config.write_text(text + broken + other)
-            assert reloaded(edge) == "reload-failed"
+            assert edge.reloaded() == "reload-failed"
             assert edge.ask("GET", "/more/a").status == 404
             edge.ask("GET", "/in/a", headers={"X-Nir": NIR})
             assert behind.last.header("x-nir") != [NIR]
             edge.service.config.write_text(text + other)
-            assert reloaded(edge) == '"reloaded"'
+            assert edge.reloaded() == '"reloaded"'
             assert edge.ask("GET", "/more/a").status == 200
-
-
-def reloaded(edge: Edge) -> str:
-    before = len(edge.log)
-    assert edge.process is not None
-    os.kill(edge.process.pid, signal.SIGHUP)
-    until = time.monotonic() + 15
-    while time.monotonic() < until:
-        for word in ("reload-failed", '"reloaded"'):
-            if word in edge.log[before:]:
-                return word
-        time.sleep(0.02)
-    raise AssertionError("no reload")
 
 
 def test_a_header_that_the_route_reads_is_not_of_the_connection_alone(tmp_path: Path) -> None:

@@ -169,6 +169,33 @@ def test_a_listener_that_asks_for_certificates(place: Place) -> None:
     assert len(place.behind["main"].seen) == seen
 
 
+def test_a_reload_takes_renewed_certificates_in(place: Place) -> None:
+    folder, trust = place.folder, place.authority.trusting
+    server = folder / "server.crt", folder / "server.key"
+    known = showing(trust(), caller(place.authority, "agent-17"), folder)
+    (folder / "renewed").mkdir()
+    other = Authority.create(folder / "renewed")
+    try:
+        renewed = place.authority.issue("renewed").put(*server)
+        place.authority.path.write_bytes(
+            place.authority.path.read_bytes() + other.path.read_bytes()
+        )
+        assert place.edge.reloaded() == '"reloaded"'
+        with (
+            socket.create_connection(("127.0.0.1", place.ports["tls"]), 5) as raw,
+            trust().wrap_socket(raw, server_hostname="localhost") as tls,
+        ):
+            assert serial_of(tls) == renewed.serial
+        new = showing(trust(), caller(other, "agent-19"), folder)
+        assert place.ask("mutual", new, "/mutual").status == 200
+        server[1].write_bytes(place.server.key)  # it does not belong to the certificate
+        assert place.edge.reloaded() == "reload-failed"
+        assert place.ask("mutual", known, "/mutual").status == 200
+    finally:
+        place.server.put(*server)
+        assert place.edge.reloaded() == '"reloaded"'
+
+
 @pytest.mark.parametrize(
     ("name", "uris", "told"), [("agent-18", [], "agent-18"), ("another", [URI], URI)]
 )

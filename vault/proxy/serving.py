@@ -6,6 +6,7 @@ import socket
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, ExitStack
+from functools import partial
 from typing import Any
 
 import uvloop
@@ -31,6 +32,8 @@ class Listeners:
         """`pages` is the ASGI callable at the proxy's own address. Raises SetUpError where an
         address cannot be bound or a certificate cannot be served with."""
         self._servers: list[tuple[Server, list[socket.socket]]] = []
+        self._certified: list[tuple[Server, Callable[[], Certificate | None]]] = []
+        """Listeners, and what reads the certificate of each."""
         self._reloading: asyncio.Task[None] | None = None
         proxy, server = settings.proxy, settings.server
         with ExitStack() as stack:
@@ -44,16 +47,18 @@ class Listeners:
                     tls_certificate=one.tls_certificate,
                     tls_key=one.tls_key,
                 )
-                certificate = Certificate.of(limits, one.client_ca)
-                self._bind(stack, Proxy(name, holder, server.max_in_flight), limits, certificate)
+                read = partial(Certificate.of, limits, one.client_ca)
+                proxied = Proxy(name, holder, server.max_in_flight)
+                self._certified.append((self._bind(stack, proxied, limits, read()), read))
             self._bound = stack.pop_all()
 
     def _bind(
         self, stack: ExitStack, app: Any, limits: Limits, certificate: Certificate | None
-    ) -> None:
+    ) -> Server:
         sockets, _ = stack.enter_context(listeners(limits))
         config = ServerConfig(app, ProxyConnection, limits, None, certificate, alone=False)
-        self._servers.append((Server(config), sockets))
+        self._servers.append((server := Server(config), sockets))
+        return server
 
     def run(
         self,
@@ -95,7 +100,15 @@ class Listeners:
             server.should_exit = True
 
     def _on_hangup(self, reload: Reload) -> None:
-        self._reloading = asyncio.create_task(_reload_after(self._reloading, reload))
+        renewing = partial(self._renew, reload)
+        self._reloading = asyncio.create_task(_reload_after(self._reloading, renewing))
+
+    async def _renew(self, reload: Reload) -> None:
+        """`reload`, and the certificates as they now are. Raises SetUpError, and all stays."""
+        certificates = [read() for _, read in self._certified]
+        await reload()
+        for (server, _), certificate in zip(self._certified, certificates, strict=True):
+            server.renew(certificate)
 
 
 async def _reload_after(earlier: "asyncio.Task[None] | None", reload: Reload) -> None:

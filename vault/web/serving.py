@@ -181,6 +181,11 @@ class Server(uvicorn.Server):
             self._expire()
             await asyncio.sleep(0.05)
 
+    def renew(self, certificate: Certificate | None) -> None:
+        """Serve with another certificate from now on, where there is one."""
+        if self._encryption is not None and certificate is not None:
+            self._encryption.renew(certificate)
+
     def _on_hangup(self) -> None:
         """A worker's parent sees to it; a terminal that goes away tells all of them."""
         if self._reload is not None:
@@ -193,8 +198,7 @@ class Server(uvicorn.Server):
         renewal = await renewed(self._reload)
         if renewal is None:
             return False
-        if self._encryption is not None and renewal.certificate is not None:
-            self._encryption.renew(renewal.certificate)
+        self.renew(renewal.certificate)
         log.info("reloaded")
         return True
 
