@@ -116,8 +116,10 @@ class FixedWidthParser:
             new = text.encode(self._encoding)
         except UnicodeError:
             raise DoesNotFit(f"{self._encoding} cannot write it") from None
-        if len(new) > len(raw) or b"\n" in new or b"\r" in new:
+        if b"\n" in new or b"\r" in new or len(new) > len(raw):
             raise DoesNotFit("it is wider than its columns, or has a line end in it")
+        if len(new) == len(raw):
+            return new
         left = len(raw) - len(raw.lstrip(b" "))
         right = len(raw) - len(raw.rstrip(b" "))
         if left and not right:

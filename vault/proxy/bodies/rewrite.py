@@ -45,15 +45,15 @@ class Rewriter:
         return done + await self._flush()
 
     async def _take(self, pieces: Iterable[Piece]) -> bytes:
-        out = []
+        out, most_fields, most_bytes = [], self._max_fields, self._max_bytes
         for piece in pieces:
             self._waiting.append(piece)
-            if isinstance(piece, Field):
+            if isinstance(piece, bytes):
+                self._bytes += len(piece)
+            else:
                 self._fields += 1
                 self._bytes += len(piece.raw)
-            else:
-                self._bytes += len(piece)
-            if self._fields >= self._max_fields or self._bytes >= self._max_bytes:
+            if self._fields >= most_fields or self._bytes >= most_bytes:
                 out.append(await self._flush())
         if not self._fields:
             out.append(await self._flush())
@@ -67,17 +67,20 @@ class Rewriter:
 
 async def answer(fields: Iterable[Field], ask: Ask) -> None:
     """Give every field its outcome: those whose context is another's token after that one."""
-    left = {id(field): field for field in _with_contexts(fields) if field.outcome is None}
+    left = [field for field in fields if field.outcome is None]
+    if any(isinstance(field.context, Field) for field in left):
+        left = _with_contexts(left)
     while left:
-        ready = [field for field in left.values() if not _waits(field)]
         # Where each waits for another they go in a circle: then none of them has a context.
-        now = ready or list(left.values())
+        now = [field for field in left if not _waits(field)] or left
         groups: dict[tuple[Operation, str], list[Field]] = {}
         for field in now:
-            groups.setdefault((field.rule.operation, field.rule.transformation), []).append(field)
-            del left[id(field)]
+            rule = field.rule
+            groups.setdefault((rule.operation, rule.transformation), []).append(field)
         for (operation, transformation), group in groups.items():
             await _ask_group(operation, transformation, group, ask)
+        asked = {id(field) for field in now} if len(now) < len(left) else None
+        left = [] if asked is None else [field for field in left if id(field) not in asked]
 
 
 async def _ask_group(
@@ -93,12 +96,15 @@ async def _ask_group(
         field.outcome = result
 
 
-def _with_contexts(fields: Iterable[Field]) -> Iterable[Field]:
-    """The fields, and those they refer to that stand in a later batch."""
+def _with_contexts(fields: Iterable[Field]) -> list[Field]:
+    """The fields, and those they refer to that stand in a later batch, each once."""
+    found = {}
     for field in fields:
-        yield field
-        if isinstance(field.context, Field):
-            yield field.context
+        found[id(field)] = field
+        other = field.context
+        if isinstance(other, Field) and other.outcome is None:
+            found[id(other)] = other
+    return list(found.values())
 
 
 def _waits(field: Field) -> bool:
