@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from tests.abuse.flood import settled
 from tests.support.proxied import Edge
 
 pytestmark = pytest.mark.system
@@ -32,6 +33,15 @@ listener = "main"
 upstream = "main"
 path = "/guarded"
 guard_responses = "block"
+"""
+STUCK = """
+[proxy.upstreams.stuck]
+urls = ["http://127.0.0.1:{}"]
+answer_timeout = 1
+[proxy.routes.stuck]
+listener = "main"
+upstream = "stuck"
+path = "/stuck"
 """
 LINE = b'{"nir": "284057512345672", "x": "' + b"y" * 4_000 + b'"}\n'
 PIECE = LINE * 64
@@ -101,7 +111,8 @@ def behind_it() -> Iterator[tuple[int, Behind]]:
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Edge, Behind]]:
     with behind_it() as (port, behind):
-        edge = Edge.create(tmp_path_factory.mktemp("edge"), port, ROUTES)
+        routes = ROUTES + STUCK.format(port)
+        edge = Edge.create(tmp_path_factory.mktemp("edge"), port, routes)
         with edge.running():
             yield edge, behind
 
@@ -146,11 +157,6 @@ def and_reads_on(taken: Taken) -> None:
         pass
 
 
-def and_reads_no_more(taken: Taken) -> None:
-    answers_at_once(taken)
-    threading.Event().wait(1)
-
-
 def and_lingers(taken: Taken) -> None:
     """As nginx does."""
     answers_at_once(taken)
@@ -187,7 +193,7 @@ class Upload:
 
 
 @pytest.mark.parametrize("path", ["/plain", "/rewritten"])
-@pytest.mark.parametrize("does", [and_reads_on, and_reads_no_more, and_lingers])
+@pytest.mark.parametrize("does", [and_reads_on, and_lingers])
 def test_an_answer_before_the_body_has_ended(
     does: Callable[[Taken], None], path: str, edge: Edge, behind: Behind
 ) -> None:
@@ -202,6 +208,28 @@ def test_an_answer_before_the_body_has_ended(
     assert edge.ask("GET", "/plain").status == 413
     assert len(behind.taken) == 2
     upload.close()
+
+
+@pytest.mark.parametrize("early", [b"", TOO_LARGE], ids=["silent", "answers"])
+def test_an_upstream_that_takes_no_more_of_a_body(early: bytes, edge: Edge, behind: Behind) -> None:
+    """Its connection is given up, whether it has answered or not."""
+    assert edge.process is not None
+    files, looked_at = settled(edge.process.pid, 0, patience=1), threading.Event()
+
+    def does(taken: Taken) -> None:
+        taken.head()
+        taken.connection.sendall(early)
+        looked_at.wait(20)
+
+    behind.does = does
+    upload = Upload(edge.port, "/stuck")
+    answer = upload.answer()
+    body = answer.read()
+    assert answer.status == (413 if early else 504)
+    assert early or json.loads(body)["code"] == "upstream_timeout"
+    upload.close()
+    assert settled(edge.process.pid, files) <= files
+    looked_at.set()
 
 
 def test_the_next_request_after_an_early_answer(edge: Edge, behind: Behind) -> None:

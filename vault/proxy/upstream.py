@@ -1,14 +1,17 @@
 """What stands behind the proxy: its endpoints, which of them are well, and the way to them."""
 
 import asyncio
+import errno
 import http
 import importlib
+import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.http_parser import HttpResponseParserPy
@@ -64,7 +67,10 @@ class Upstream:
         )
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(
-                limit=configured.max_connections, ssl=self._context or True, ttl_dns_cache=10
+                limit=configured.max_connections,
+                ssl=self._context or True,
+                ttl_dns_cache=10,
+                socket_factory=partial(_socket, configured.answer_timeout),
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -116,7 +122,10 @@ class Upstream:
                 raise Refusal(
                     "upstream_unavailable", "the upstream hung up without an answer", 1
                 ) from None
-            except (aiohttp.ClientError, ValueError):
+            except (aiohttp.ClientError, ValueError) as error:
+                if getattr(error, "errno", None) == errno.ETIMEDOUT:
+                    words = "the upstream did not take the request in time"
+                    raise Refusal("upstream_timeout", words) from None
                 raise Refusal("upstream_invalid", "the upstream's answer is no HTTP/1.1") from None
             else:
                 _check(answer, switching=switching)
@@ -149,6 +158,15 @@ class Upstream:
         if well is not endpoint.well:
             log.info("upstream-health", upstream=self.name, well=well)
         endpoint.well = well
+
+
+def _socket(patience: float, address: tuple[Any, ...]) -> socket.socket:
+    """One whose peer may leave what was sent untaken for `patience` seconds."""
+    family, kind, protocol, *_ = address
+    made = socket.socket(family, kind, protocol)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):  # on Linux
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(patience * 1_000))
+    return made
 
 
 def read_strictly() -> None:
