@@ -26,7 +26,7 @@ from benchmarks import curves
 from benchmarks.curves import Curve
 from benchmarks.pace import QUICK, WHOLE
 from benchmarks.peers.about import about
-from benchmarks.report import number, page, share
+from benchmarks.report import number, page, scatter, share
 from benchmarks.results import Result, moved, read, write
 from benchmarks.suite import BENCHMARKS
 
@@ -95,7 +95,7 @@ def table(results: list[Result]) -> Table:
     for one in results:
         ratio = "" if one.ratio is None else share(one.ratio)
         reached = {None: "", True: "yes", False: "no"}[one.reached]
-        figures = number(one.value), number(one.baseline), ratio, f"{one.spread:.0%}"
+        figures = number(one.value), number(one.baseline), ratio, scatter(one)
         shown.add_row(one.name, one.unit, *figures, one.target or "", reached)
     return shown
 
@@ -140,9 +140,12 @@ def run(names: list[str], quick: bool, folder: Path) -> int:
 
 
 def compare(old: Path, new: Path) -> None:
-    changes = moved(read(old), read(new))
+    before, after = read(old), read(new)
+    changes = moved(before, after)
+    once = {one.name for one in (*before, *after) if not one.spread}
     for name, change in changes.items():
-        print(f"{name}: {change:+.1%}")
+        told = " (measured once: perhaps noise)" if name in once else ""
+        print(f"{name}: {change:+.1%}{told}")
     if not changes:
         print("nothing moved beyond noise")
 

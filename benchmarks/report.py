@@ -30,7 +30,8 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem } dd
 CAPTION = (
     "Medians. The baseline was measured in turn with the value, in the same run; the ratio is the"
     " median of the pairs' ratios, and the spread the interquartile range over the median, of the"
-    " ratios where there is a baseline. Absolute figures belong to this machine; ratios travel."
+    " ratios where there is a baseline; what has none was measured once. Absolute figures belong to"
+    " this machine; ratios travel."
 )
 HEAD = "".join(
     f"<th{' class=n' if right else ''}>{word}</th>"
@@ -123,7 +124,7 @@ def _row(one: Result) -> str:
     return (
         f"<tr><td>{escape(one.name)}</td><td>{escape(one.unit)}</td>"
         f'<td class="n">{number(one.value)}</td><td class="n">{number(one.baseline)}'
-        f'</td><td class="n">{ratio}</td><td class="n">{one.spread:.0%}</td>'
+        f'</td><td class="n">{ratio}</td><td class="n">{scatter(one)}</td>'
         f'<td>{escape(one.target or "")} <span class="{mark}">{word}</span></td>'
         "</tr>"
     )
@@ -132,6 +133,11 @@ def _row(one: Result) -> str:
 def share(ratio: float) -> str:
     """Two digits after the point, and two that count where it is small."""
     return f"{ratio:.2f}" if ratio >= 0.1 or ratio == 0 else f"{ratio:.2g}"
+
+
+def scatter(one: Result) -> str:
+    """The spread; nothing where there is none, as of what was measured once."""
+    return f"{one.spread:.0%}" if one.spread else ""
 
 
 def number(figure: float | None) -> str:

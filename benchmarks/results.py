@@ -4,6 +4,7 @@ import json
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from math import inf
 from pathlib import Path
 
 LEAST_NOISE = 0.02
@@ -78,15 +79,22 @@ def read(path: Path) -> list[Result]:
 
 
 def moved(old: Sequence[Result], new: Sequence[Result]) -> dict[str, float]:
-    """By how much each figure of both runs moved (0.1: up by a tenth), where that is more than
-    the spread of either run. Figures with a baseline are compared by ratio."""
+    """By how much each figure of both runs moved (0.1: up by a tenth; infinity: from nothing),
+    where that is more than the spread of either run. Figures with a baseline are compared by
+    ratio."""
     before = {one.name: one for one in old}
     changes: dict[str, float] = {}
     for after in new:
         was = before.get(after.name)
         if was is None or (was.ratio is None) != (after.ratio is None):
             continue
-        change = after.steadiest / was.steadiest - 1
+        change = _change(was.steadiest, after.steadiest)
         if abs(change) > max(was.spread, after.spread, LEAST_NOISE):
             changes[after.name] = change
     return changes
+
+
+def _change(before: float, after: float) -> float:
+    if before:
+        return after / before - 1
+    return inf if after else 0.0

@@ -44,6 +44,10 @@ def test_a_target_is_reached_or_missed():
     assert "missed" in seen(replace(RESULT, ratio=0.5)).texts
 
 
+def test_what_was_measured_once_shows_no_spread():
+    assert "0%" not in seen(replace(RESULT, spread=0.0)).texts
+
+
 def test_words_of_others_are_text():
     shown = seen(replace(RESULT, name="<script>"))
     assert "script" not in shown.tags

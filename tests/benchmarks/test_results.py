@@ -1,6 +1,7 @@
 """Statistics, JSON and comparison of benchmarks."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -82,12 +83,22 @@ def test_what_only_one_run_has_is_not_compared():
     assert moved([PLAIN], [BESIDE]) == {}
 
 
+def test_what_was_nothing_is_compared_too():
+    nothing = replace(PLAIN, value=0.0)
+    assert moved([nothing], [nothing]) == {}
+    assert moved([nothing], [PLAIN]) == {"a": math.inf}
+    assert moved([PLAIN], [nothing]) == {"a": -1.0}
+
+
 def test_compare_says_what_moved(tmp_path, capsys):
     old, new = tmp_path / "old.json", tmp_path / "new.json"
     write(old, [PLAIN, BESIDE])
     write(new, [replace(PLAIN, value=120.0), BESIDE])
     main(["compare", str(old), str(new)])
     assert capsys.readouterr().out == "a: +20.0%\n"
+    write(new, [replace(PLAIN, value=120.0, spread=0.0)])
+    main(["compare", str(old), str(new)])
+    assert capsys.readouterr().out == "a: +20.0% (measured once: perhaps noise)\n"
     main(["compare", str(old), str(old)])
     assert capsys.readouterr().out == "nothing moved beyond noise\n"
 
