@@ -164,7 +164,8 @@ def main(arguments: list[str] | None = None) -> None:
     if given.verb == "compare":
         compare(given.old, given.new)
         return
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else servers would be left running
+    for ending in (signal.SIGTERM, signal.SIGHUP):  # else folders and servers would be left
+        signal.signal(ending, signal.default_int_handler)
     unknown = [name for name in given.name if name not in BENCHMARKS]
     if unknown:
         parser.error(f"there is no benchmark {', '.join(unknown)}")

@@ -10,11 +10,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from benchmarks.cores import TIED
+
 
 @contextmanager
 def awake(core: str) -> Iterator[None]:
     loop = [sys.executable, "-c", "while True: pass"]
-    process = subprocess.Popen(["nice", "-n", "19", "taskset", "-c", core, *loop])
+    process = subprocess.Popen([*TIED, "nice", "-n", "19", "taskset", "-c", core, *loop])
     try:
         yield
     finally:

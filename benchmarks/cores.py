@@ -1,12 +1,16 @@
-"""Keeps this process, and those that it starts meanwhile, on one core."""
+"""Where processes run, and for how long: on one core, and no longer than who started them."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+TIED = ("setpriv", "--pdeathsig", "TERM")
+"""Before a command: it is ended as its parent is, even where that is killed."""
+
 
 @contextmanager
 def on_core(core: str) -> Iterator[None]:
+    """Keeps this process, and those that it starts meanwhile, there."""
     free = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {int(core)})
     try:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks import http
+from benchmarks.cores import TIED
 from benchmarks.pace import COMMAND, Pace
 from benchmarks.results import Result, result
 
@@ -25,32 +26,32 @@ def footprint(pace: Pace) -> Iterator[Result]:
         for _ in range(pace.rounds + pace.warm):
             port = http.free_port()
             url = f"http://127.0.0.1:{port}"
-            command = [sys.executable, "-m", "vault", "serve", "--config", str(config)]
+            command = [*TIED, sys.executable, "-m", "vault", "serve", "--config", str(config)]
             began = time.perf_counter()
             process = subprocess.Popen([*command, "--port", str(port)], stderr=subprocess.DEVNULL)
             try:
-                _await(url)
+                _await(url, process)
                 ready.append(time.perf_counter() - began)
                 idle.append(_resident(process.pid))
                 http.tokens_of(url, credentials["bench-in"], ["284057512345672"] * CALLS)
                 busy.append(_resident(process.pid))
             finally:
-                process.terminate()
-                process.wait(30)
+                http.end(process)
     told = COMMAND.format("footprint")
     yield result("start to ready", "s", ready[pace.warm :], told, target="value <= 0.7")
     yield result("resident memory once ready", "MB", idle[pace.warm :], told, target="value <= 80")
     yield result(f"resident memory after a batch of {CALLS:,}", "MB", busy[pace.warm :], told)
 
 
-def _await(url: str) -> None:
-    while True:
+def _await(url: str, process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None:
         try:
             urllib.request.urlopen(f"{url}/readyz", timeout=1).close()
         except OSError:
             time.sleep(0.005)
         else:
             return
+    raise SystemExit(f"the service ended with {process.returncode}")
 
 
 def _resident(pid: int) -> float:

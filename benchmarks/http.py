@@ -21,6 +21,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from benchmarks.cores import TIED
 from benchmarks.population import nirs
 from vault.cli import main as main_verb
 
@@ -97,7 +98,7 @@ def server(
 ) -> Iterator[int]:
     """The process id of a server on its core, with more environment; ended at the end."""
     process = subprocess.Popen(
-        ["taskset", "-c", core, *command],
+        [*TIED, "taskset", "-c", core, *command],
         env=os.environ | (environment or {}),
         stderr=subprocess.DEVNULL,
     )
@@ -105,8 +106,18 @@ def server(
         _await(ready, process)
         yield process.pid
     finally:
-        process.terminate()
+        end(process)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """As an operator would, or by force where it does not end by itself."""
+    process.terminate()
+    try:
         process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+        raise
 
 
 @contextmanager

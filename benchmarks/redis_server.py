@@ -13,6 +13,8 @@ from typing import Any
 
 import hiredis
 
+from benchmarks.cores import TIED
+
 START_SECONDS = 10.0
 CHUNK = 2_000
 """Commands sent at once."""
@@ -78,7 +80,7 @@ def serving(*options: str) -> Iterator[Server]:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
     with tempfile.TemporaryDirectory() as folder:
-        command = ["redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
+        command = [*TIED, "redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", ""]
         process = subprocess.Popen([*command, "--dir", folder, *options], stdout=subprocess.DEVNULL)
         try:
             yield Server(_await(port))

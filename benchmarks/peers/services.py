@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 
-from benchmarks.cores import on_core
+from benchmarks.cores import TIED, on_core
 from benchmarks.http import LOAD_CORE, Target, on_uvicorn
 from benchmarks.peers.postgresql_server import postgresql, program
 from benchmarks.redis_server import serving
@@ -23,7 +23,7 @@ NEEDS = {
     RECORDED: (["fastapi", "asyncpg"], ["initdb", "postgres"]),
 }
 """Of Python packages and of programs."""
-ELSEWHERE = ("taskset", "-c", LOAD_CORE)
+ELSEWHERE = (*TIED, "taskset", "-c", LOAD_CORE)
 
 
 @dataclass(frozen=True)
