@@ -24,10 +24,27 @@ def test_production_keeps_its_blast_radius() -> None:
 
 
 def test_no_overlay_keeps_the_kek_beside_the_keyset() -> None:
-    for name in ("dev", "prod"):
-        settings = load(OVERLAYS / name / "jeton.toml", {})
-        kek = Path(settings.keys.kek.removeprefix("file:"))
-        assert kek.parent != settings.keys.keyset.parent
+    keys = load(OVERLAYS / "dev/jeton.toml", {}).keys
+    assert Path(keys.kek.removeprefix("file:")).parent != keys.keyset.parent
+    keys = load(OVERLAYS / "prod/jeton.toml", {}).keys
+    assert keys.kek.startswith("aws-kms:")
+    assert keys.kek_required_within == 86_400
+
+
+def test_production_stops_reveals_where_its_witness_is_away_for_long() -> None:
+    witness = load(OVERLAYS / "prod/jeton.toml", {}).audit.witness
+    assert witness is not None
+    assert witness.url.startswith("https://")
+    assert witness.required_within == 900
+
+
+def test_callers_of_production_have_no_secret() -> None:
+    settings = load(OVERLAYS / "prod/jeton.toml", {})
+    for name in ("intake", "reimbursement"):
+        assert settings.clients[name].tokens
+    for issuer in settings.identity.issuers.values():
+        assert issuer.audiences == ("jeton",)
+        assert issuer.max_lifetime <= 3_600
 
 
 def test_no_overlay_holds_a_credential_that_somebody_else_could_know() -> None:

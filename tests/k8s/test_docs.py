@@ -1,11 +1,11 @@
-"""What the page on Kubernetes tells its readers to type makes a pod that serves."""
+"""What the page on Kubernetes tells its readers to type makes a pod that serves, and a witness
+that believes it."""
 
 import base64
 import http.client
 import json
 import shutil
 import ssl
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -15,13 +15,25 @@ import yaml
 from benchmarks.population import nirs
 from tests.support.components import need_program
 from tests.support.kubernetes import K8S, need_tool
-from tests.support.pods import Cluster, running
+from tests.support.kubernetes_witness import witness_pod
+from tests.support.pods import ENTRY, Cluster, Pod, running
 from tests.support.snippets import blocks, run_bash
+from vault.audit.checkpoint import load_public_key
+from vault.witness.cosignature import HEADER, PREFIX, is_by, log_of, read
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
-# The real kubectl, without a cluster: what would be sent there is kept.
+# The real kubectl, without a cluster: what would be sent there is kept. A pod whose record is asked
+# for has one of the same keyset, made by its own configuration.
 KUBECTL = """
+record() {
+    credential=$(python -c 'import json; print(json.load(open("intake.json"))["credential"])')
+    echo 284057512345672 | JETON_CREDENTIAL="$credential" \\
+        JETON__KEYS__KEYSET="$PWD/data/keyset.json" JETON__KEYS__KEK="file:$PWD/data/kek.key" \\
+        JETON__STORE__URL="sqlite:$PWD/pod.db" \\
+        JETON__AUDIT__FOLDER="$PWD/pod/var/lib/jeton/audit" \\
+        jeton tokenise fr-nir - --config k8s/overlays/dev/jeton.toml > /dev/null
+}
 keep() { cat >> applied.yaml; printf -- '---\\n' >> applied.yaml; }
 kubectl() {
     case " $* " in
@@ -29,19 +41,28 @@ kubectl() {
         *" apply -f - "*) keep ;;
         *" apply -f "*) keep < "${@: -1}" ;;
         *" rollout status "*) ;;
+        *" exec jeton-0 -- cat "*) record; cat "pod${@: -1}" ;;
         *) "$KUBECTL" "$@" ;;
     esac
 }
 """
 
 
-def test_the_first_steps_lead_to_a_pod_that_serves(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def typed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which all of it was typed."""
     for program in ("bwrap", "openssl"):
         need_program(program)
-    shutil.copytree(K8S, tmp_path / "k8s")
+    folder = tmp_path_factory.mktemp("typed")
+    shutil.copytree(K8S, folder / "k8s")
     script = KUBECTL + "\n".join(blocks("docs/kubernetes.md", "bash"))
-    run_bash(script, tmp_path, {"KUBECTL": need_tool("kubectl")})
-    applied = list(filter(None, yaml.safe_load_all((tmp_path / "applied.yaml").read_text())))
+    run_bash(script, folder, {"KUBECTL": need_tool("kubectl")})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cluster(typed: Path) -> Cluster:
+    applied = list(filter(None, yaml.safe_load_all((typed / "applied.yaml").read_text())))
     secrets = {
         item["metadata"]["name"]: {
             name: base64.b64decode(text) for name, text in item["data"].items()
@@ -49,18 +70,25 @@ def test_the_first_steps_lead_to_a_pod_that_serves(tmp_path: Path) -> None:
         for item in applied
         if item["kind"] == "Secret"
     }
-    cluster = Cluster(tmp_path / "cluster", applied, secrets)
-    pod = cluster.pod("jeton", 0, entry=(sys.executable, "-m", "vault"))
+    return Cluster(typed / "cluster", applied, secrets)
+
+
+def asking(pod: Pod, port: int, ca: Path) -> closing[http.client.HTTPSConnection]:
+    tls = ssl.create_default_context(cafile=ca)
+    tls.check_hostname = False  # it is for names of the cluster
+    return closing(http.client.HTTPSConnection(pod.address, port, context=tls))
+
+
+def test_the_first_steps_lead_to_a_pod_that_serves(typed: Path, cluster: Cluster) -> None:
+    pod = cluster.pod("jeton", 0, entry=ENTRY)
     pod.environment = {
         "JETON__SERVER__HOST": pod.address,
         "JETON__SERVER__METRICS_HOST": pod.address,
     }
-    credential = json.loads((tmp_path / "intake.json").read_text())["credential"]
-    tls = ssl.create_default_context(cafile=tmp_path / "tls.crt")
-    tls.check_hostname = False  # it is for names of the cluster
+    credential = json.loads((typed / "intake.json").read_text())["credential"]
     with running([pod]):
         pod.await_ready()
-        with closing(http.client.HTTPSConnection(pod.address, 8200, context=tls)) as client:
+        with asking(pod, 8200, typed / "tls.crt") as client:
             headers = {
                 "Authorization": f"Bearer {credential}",
                 "Content-Type": "application/json",
@@ -70,3 +98,23 @@ def test_the_first_steps_lead_to_a_pod_that_serves(tmp_path: Path) -> None:
             answer = client.getresponse()
             assert answer.status == 200
             assert json.loads(answer.read())["token"] != value
+
+
+def test_the_witness_believes_that_pod_and_is_known_by_what_the_service_is_given(
+    typed: Path, cluster: Cluster
+) -> None:
+    witness = witness_pod(cluster)
+    given = cluster.secret("jeton-witness")
+    credential = (given / "credential").read_text().strip()
+    log = log_of(load_public_key(typed / "public.pem"), "jeton-0")
+    with running([witness]):
+        witness.await_ready()
+        with asking(witness, 8300, given / "ca.crt") as client:
+            headers = {"Authorization": f"Bearer {credential}"}
+            client.request("GET", PREFIX + log, headers=headers)
+            answer = client.getresponse()
+            assert answer.status == 200
+            signed = read(answer.headers[HEADER].encode())
+    assert signed is not None
+    assert signed.number == 0
+    assert is_by(load_public_key(given / "witness.pem"), log, signed)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.kubernetes import OVERLAYS, Object, one, overlay, port_of, with_pods
+from tests.support.kubernetes import BESIDE, OVERLAYS, Object, one, overlay, port_of, with_pods
 from vault.config import Server
 
 pytestmark = pytest.mark.slow
@@ -18,6 +18,11 @@ OURS = ("jeton", "jeton-proxy")
 
 @pytest.fixture(params=OVERLAYS)
 def objects(request: pytest.FixtureRequest) -> list[Object]:
+    return overlay(request.param)
+
+
+@pytest.fixture(params=(*OVERLAYS, *BESIDE))
+def anything(request: pytest.FixtureRequest) -> list[Object]:
     return overlay(request.param)
 
 
@@ -36,11 +41,11 @@ def vaults(objects: list[Object]) -> list[Object]:
     ]
 
 
-def test_pods_are_as_the_restricted_standard_asks(objects: list[Object]) -> None:
-    namespace = one(objects, "Namespace", "jeton")
+def test_pods_are_as_the_restricted_standard_asks(anything: list[Object]) -> None:
+    [namespace] = [item for item in anything if item["kind"] == "Namespace"]
     labels = namespace["metadata"]["labels"]
     assert labels["pod-security.kubernetes.io/enforce"] == "restricted"
-    for name, spec, container in containers(objects):
+    for name, spec, container in containers(anything):
         pod, inner = spec["securityContext"], container["securityContext"]
         assert pod["runAsNonRoot"] is True, name
         assert pod["runAsUser"] > 10_000, name
@@ -52,15 +57,15 @@ def test_pods_are_as_the_restricted_standard_asks(objects: list[Object]) -> None
         assert not {"hostNetwork", "hostPID", "hostIPC"} & spec.keys(), name
 
 
-def test_volumes_are_of_kinds_that_the_restricted_standard_takes(objects: list[Object]) -> None:
+def test_volumes_are_of_kinds_that_the_restricted_standard_takes(anything: list[Object]) -> None:
     allowed = {"configMap", "secret", "projected", "emptyDir", "persistentVolumeClaim", "csi"}
-    for name, spec in with_pods(objects):
+    for name, spec in with_pods(anything):
         for volume in spec.get("volumes", ()):
             assert volume.keys() - {"name"} <= allowed, name
 
 
-def test_everything_that_is_mounted_is_there(objects: list[Object]) -> None:
-    for item in objects:
+def test_everything_that_is_mounted_is_there(anything: list[Object]) -> None:
+    for item in anything:
         for name, spec, container in containers([item]):
             claims = item["spec"].get("volumeClaimTemplates", ())
             known = {volume["name"] for volume in spec.get("volumes", ())}
@@ -68,12 +73,18 @@ def test_everything_that_is_mounted_is_there(objects: list[Object]) -> None:
             assert {mount["name"] for mount in container["volumeMounts"]} == known, name
 
 
-def test_no_secret_stands_in_the_environment(objects: list[Object]) -> None:
-    for name, _, container in containers(objects):
+HARMLESS = (
+    r"POD_NAME|.*_URL|.*_FILE|JETON__.*__(HOST|PORT)"
+    "|AWS_(ROLE_ARN|ROLE_SESSION_NAME|DEFAULT_REGION|EC2_METADATA_DISABLED)"
+)
+
+
+def test_no_secret_stands_in_the_environment(anything: list[Object]) -> None:
+    for name, _, container in containers(anything):
         assert "envFrom" not in container, name
         for variable in container.get("env", ()):
             assert "secretKeyRef" not in variable.get("valueFrom", {}), name
-            assert re.fullmatch(r"POD_NAME|.*_URL|JETON__.*__(HOST|PORT)", variable["name"]), name
+            assert re.fullmatch(HARMLESS, variable["name"]), name
 
 
 def test_liveness_looks_at_the_process_alone_and_readiness_at_reveals(
@@ -140,8 +151,8 @@ def test_one_worker_process_a_pod(objects: list[Object]) -> None:
         assert "--workers" not in item["spec"]["template"]["spec"]["containers"][0]["args"]
 
 
-def test_every_pod_says_what_it_needs_and_what_it_may_take(objects: list[Object]) -> None:
-    for name, _, container in containers(objects):
+def test_every_pod_says_what_it_needs_and_what_it_may_take(anything: list[Object]) -> None:
+    for name, _, container in containers(anything):
         for kind in ("requests", "limits"):
             assert container["resources"][kind].keys() == {"cpu", "memory"}, name
 
@@ -157,22 +168,31 @@ def test_the_record_outlives_its_pod(objects: list[Object]) -> None:
         assert {"name": claim["metadata"]["name"], "mountPath": "/var/lib/jeton"} in mounts
 
 
-def test_a_disruption_takes_one_pod_at_a_time(objects: list[Object]) -> None:
+def test_a_disruption_takes_one_pod_at_a_time(anything: list[Object]) -> None:
+    """Of a single pod a budget would forbid every drain, or none."""
     budgets = {
         item["spec"]["selector"]["matchLabels"]["app.kubernetes.io/name"]: item["spec"]
-        for item in objects
+        for item in anything
         if item["kind"] == "PodDisruptionBudget"
     }
-    for item in objects:
-        if item["kind"] == "StatefulSet":
-            assert budgets[item["metadata"]["name"]]["maxUnavailable"] == 1
+    for item in anything:
+        name = item["metadata"]["name"]
+        if item["kind"] == "StatefulSet" and name != "jeton-witness":
+            assert budgets[name]["maxUnavailable"] == 1
+    assert "jeton-witness" not in budgets
 
 
-def test_all_is_denied_that_is_not_asked_for(objects: list[Object]) -> None:
-    policies = [item for item in objects if item["kind"] == "NetworkPolicy"]
-    deny = one(policies, "NetworkPolicy", "default-deny")["spec"]
+@pytest.mark.parametrize("name", [*OVERLAYS, "witness"])
+def test_all_is_denied_that_is_not_asked_for(name: str) -> None:
+    deny = one(overlay(name), "NetworkPolicy", "default-deny")["spec"]
     assert deny == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
+
+
+def test_no_policy_is_for_everybody(anything: list[Object]) -> None:
+    policies = [item for item in anything if item["kind"] == "NetworkPolicy"]
+    assert policies
     for policy in policies:
+        assert policy["spec"]["policyTypes"]
         for rule in (*policy["spec"].get("ingress", ()), *policy["spec"].get("egress", ())):
             assert rule.get("from", rule.get("to")), "a rule for everybody"
             assert rule["ports"], "a rule for every port"
@@ -212,3 +232,52 @@ def test_redis_is_set_as_the_service_demands() -> None:
     assert settings["min-replicas-to-write"] == "1"
     assert one(objects, "StatefulSet", "jeton-redis")["spec"]["replicas"] == 3
     assert one(objects, "StatefulSet", "jeton-sentinel")["spec"]["replicas"] == 3
+
+
+def test_the_witness_is_reached_by_the_service_s_pods_alone() -> None:
+    [rule] = one(overlay("witness"), "NetworkPolicy", "jeton-witness")["spec"]["ingress"]
+    [peer] = rule["from"]
+    assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "jeton"}
+    [labels] = peer["podSelector"]["matchExpressions"]
+    assert labels["values"] == list(OURS)
+    assert rule["ports"] == [{"protocol": "TCP", "port": "https"}]
+
+
+def test_the_witness_s_key_is_not_on_its_volume_and_what_it_saw_outlives_it() -> None:
+    item = one(overlay("witness"), "StatefulSet", "jeton-witness")
+    spec = item["spec"]["template"]["spec"]
+    mounts = {mount["mountPath"]: mount for mount in spec["containers"][0]["volumeMounts"]}
+    for name in ("witness.key", "credential.sha256"):
+        assert mounts[f"/var/lib/witness/{name}"]["name"] == "key"
+        assert mounts[f"/var/lib/witness/{name}"]["readOnly"] is True
+    assert mounts["/var/lib/witness/trusted"]["readOnly"] is True
+    assert mounts["/var/lib/witness"]["name"] == "seen"
+    assert set(item["spec"]["persistentVolumeClaimRetentionPolicy"].values()) == {"Retain"}
+    assert spec["serviceAccountName"] != "jeton"
+
+
+def test_tokens_are_for_one_audience_each_and_the_cluster_s_is_for_its_keys() -> None:
+    """Audiences by volume, and who has one for the API server."""
+    found = {
+        (item["metadata"]["name"], volume["name"], source["serviceAccountToken"].get("audience"))
+        for item in (*overlay("prod"), *overlay("caller"))
+        for _, spec in with_pods([item])
+        for volume in spec.get("volumes", ())
+        for source in volume.get("projected", {}).get("sources", ())
+        if "serviceAccountToken" in source
+    }
+    assert found == {
+        ("jeton", "aws", "sts.amazonaws.com"),
+        ("jeton-proxy", "aws", "sts.amazonaws.com"),
+        ("jeton", "issuer", None),
+        ("intake", "jeton", "jeton"),
+    }
+
+
+def test_production_has_no_file_of_the_kek() -> None:
+    objects = overlay("prod")
+    assert "jeton-kek" not in str(objects)
+    for item in vaults(objects):
+        names = {volume["name"] for volume in item["spec"]["template"]["spec"]["volumes"]}
+        assert "kek" not in names
+        assert "aws" in names

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,10 +12,8 @@ import pytest
 
 from benchmarks.population import nirs
 from tests.support import kubernetes_redis as redis
-from tests.support.components import need_program
-from tests.support.kubernetes import need_tool
 from tests.support.pods import put, running
-from tests.support.rollout import Deployment
+from tests.support.rollout import deployed
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
@@ -59,31 +56,28 @@ def upstream() -> Iterator[Upstream]:
 def test_what_passes_the_proxy_s_pod_reaches_the_upstream_as_a_token(
     upstream: Upstream, tmp_path: Path
 ) -> None:
-    need_tool("kubectl")
-    for program in ("bwrap", "redis-server", "redis-sentinel"):
-        need_program(program)
-    deployment = Deployment.create(tmp_path)
-    address = deployment.cluster.addresses["jeton-proxy-0"]
-    pair = deployment.authority.issue("the proxy", hosts=[address])
-    for name, content in redis.files(pair).items():
-        put(deployment.cluster.secret("jeton-proxy-tls") / name, content, 0o440)
-    there = f"http://127.0.0.1:{upstream.server_port}"
-    text = deployment.config.read_text("utf-8").replace("http://claims.claims.svc:8080", there)
-    # On the loopback all pods would share the ports of 0.0.0.0.
-    deployment.config.write_text(text.replace("0.0.0.0", address), "utf-8")
-    deployment.apply()
-    with redis.redis_pods(deployment.cluster):
-        pod = deployment.pod("jeton-proxy", 0, (sys.executable, "-m", "vault"))
-        with running([pod]):
-            pod.await_ready()
-            assert pod.probe("startupProbe")
-            assert pod.probe("livenessProbe")
-            [value] = nirs(1)
-            tls = deployment.authority.trusting()
-            with closing(http.client.HTTPSConnection(address, 8300, context=tls)) as client:
-                headers = {"Content-Type": "application/json"}
-                client.request("POST", "/claims", json.dumps({"nir": value, "id": 7}), headers)
-                assert client.getresponse().status == 200
+    with deployed(tmp_path) as deployment:
+        address = deployment.cluster.addresses["jeton-proxy-0"]
+        pair = deployment.authority.issue("the proxy", hosts=[address])
+        for name, content in redis.files(pair).items():
+            put(deployment.cluster.secret("jeton-proxy-tls") / name, content, 0o440)
+        there = f"http://127.0.0.1:{upstream.server_port}"
+        text = deployment.config.read_text("utf-8").replace("http://claims.claims.svc:8080", there)
+        # On the loopback all pods would share the ports of 0.0.0.0.
+        deployment.config.write_text(text.replace("0.0.0.0", address), "utf-8")
+        deployment.apply()
+        with redis.redis_pods(deployment.cluster):
+            pod = deployment.pod("jeton-proxy", 0)
+            with running([pod]):
+                pod.await_ready()
+                assert pod.probe("startupProbe")
+                assert pod.probe("livenessProbe")
+                [value] = nirs(1)
+                tls = deployment.authority.trusting()
+                with closing(http.client.HTTPSConnection(address, 8300, context=tls)) as client:
+                    headers = {"Content-Type": "application/json"}
+                    client.request("POST", "/claims", json.dumps({"nir": value, "id": 7}), headers)
+                    assert client.getresponse().status == 200
     [body] = upstream.bodies
     sent = json.loads(body)
     assert sent["id"] == 7

@@ -3,7 +3,7 @@ a configuration with new credentials comes in, certificates change, and nobody n
 
 import asyncio
 import socket
-import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from signal import SIGHUP
@@ -16,11 +16,9 @@ from hypothesis import settings
 from benchmarks.population import nirs
 from tests.support.balancer import Balancer
 from tests.support.certificates import serial_of
-from tests.support.components import need_program
-from tests.support.kubernetes import need_tool
 from tests.support.pods import Pod
 from tests.support.redis import eventually
-from tests.support.rollout import NAME, Deployment
+from tests.support.rollout import NAME, Deployment, deployed
 from tests.support.steady_load import PURPOSE, Load
 from vault.app import Rules
 from vault.audit.entry import Receipt
@@ -36,19 +34,15 @@ PLENTY = 10**9
 LIMITS = {
     f"{spent}.{window}": PLENTY for spent in ("tokenise", "reveal") for window in ("hour", "day")
 }
-ENTRY = (sys.executable, "-m", "vault")
 
 
 @pytest.fixture
-def deployment(tmp_path: Path) -> Deployment:
-    need_tool("kubectl")
-    for program in ("bwrap", "haproxy", "redis-server", "redis-sentinel"):
-        need_program(program)
-    made = Deployment.create(tmp_path)
-    made.client("load-in", ["tokenise:fr-nir"], LIMITS)
-    made.client("load-out", [f"detokenise:fr-nir:{PURPOSE}"], {**LIMITS, "people.day": PLENTY})
-    made.apply()
-    return made
+def deployment(tmp_path: Path) -> Iterator[Deployment]:
+    with deployed(tmp_path) as made:
+        made.client("load-in", ["tokenise:fr-nir"], LIMITS)
+        made.client("load-out", [f"detokenise:fr-nir:{PURPOSE}"], {**LIMITS, "people.day": PLENTY})
+        made.apply()
+        yield made
 
 
 @pytest.mark.timeout(600)
@@ -57,7 +51,7 @@ async def test_a_rolling_restart_under_load_fails_no_request_and_misses_no_recor
     deployment: Deployment, mode: Literal["http", "tcp"]
 ) -> None:
     clients = ("load-in", "load-out")
-    with deployment.running(ENTRY, mode) as (pods, balancer):
+    with deployment.running(mode) as (pods, balancer):
         write, reveal = (deployment.credentials[client] for client in clients)
         tls = deployment.authority.trusting() if mode == "tcp" else None
         url = f"{'https' if tls else 'http'}://localhost:{balancer.port}"

@@ -10,11 +10,13 @@ import pytest
 import yaml
 
 from tests.support.kubernetes import (
+    BESIDE,
     K8S,
     OVERLAYS,
     ROOT,
     TOOLS,
     need_tool,
+    place,
     run_tool,
     text_of,
 )
@@ -26,11 +28,11 @@ NEWEST = 3
 """Versions of Kubernetes that all has to be valid for."""
 
 
-@pytest.fixture(params=OVERLAYS)
+@pytest.fixture(params=(*OVERLAYS, *BESIDE))
 def manifest(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
-    """An overlay, rendered."""
+    """An overlay, or what is beside them, rendered."""
     file = tmp_path / f"{request.param}.yaml"
-    file.write_text(text_of(K8S / "overlays" / request.param), "utf-8")
+    file.write_text(text_of(place(request.param)), "utf-8")
     return file
 
 

@@ -20,6 +20,8 @@ from tests.support.components import missing
 ROOT = Path(__file__).parents[2]
 K8S = ROOT / "k8s"
 OVERLAYS = ("dev", "prod")
+BESIDE = ("witness", "caller")
+"""Namespaces of other people's."""
 TOOLS = ROOT / ".venv-k8s" / "bin"
 
 Object = dict[str, Any]
@@ -50,8 +52,13 @@ def rendered(folder: Path) -> list[Object]:
     return list(yaml.safe_load_all(text_of(folder)))
 
 
+def place(name: str) -> Path:
+    """Where an overlay stands, or what is beside them."""
+    return K8S / name if name in BESIDE else K8S / "overlays" / name
+
+
 def overlay(name: str) -> list[Object]:
-    return rendered(K8S / "overlays" / name)
+    return rendered(place(name))
 
 
 def one(objects: Iterable[Object], kind: str, name: str) -> Object:

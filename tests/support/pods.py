@@ -17,7 +17,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,10 +25,15 @@ from secrets import randbelow
 
 from tests.support.components import need_program
 from tests.support.kubernetes import ROOT, Object, one, port_of
+from tests.support.pod_volumes import mounts
 from tests.support.sandbox import Mount, layers
 
 DOMAIN = "jeton.svc"
 HOST_ROOT = Path("/")
+ENTRY = (sys.executable, "-m", "vault")
+"""The image's entry point, where there is no image."""
+Tokens = Callable[[str, str | None, int], str]
+"""An API server's: of a service account, for an audience (None: itself), for so many seconds."""
 
 
 @dataclass
@@ -43,55 +48,77 @@ class Cluster:
     addresses: dict[str, str] = field(default_factory=dict)
     block: str = field(default_factory=lambda: f"127.{1 + randbelow(254)}.{randbelow(255)}")
     """Of the loopback: each pod has an address of its own there, and any port."""
+    tokens: Tokens | None = None
+    names: Mapping[str, str] = field(default_factory=dict)
+    """Addresses of what is no pod, by name."""
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         for secret, files in self.secrets.items():
-            for name, content in files.items():
-                put(self.secret(secret) / name, content, 0o440)
+            self.give("secret", secret, files)
         self.apply()
+
+    def give(self, kind: str, name: str, files: Mapping[str, bytes]) -> None:
+        """What none of the manifests makes: secrets, and configuration of others."""
+        for file, content in files.items():
+            put(self.given(kind, name) / file, content, 0o440)
 
     def apply(self) -> None:
         """What `objects` have come to be, for pods that start from now on."""
         for item in self.objects:
             if item["kind"] == "ConfigMap":
                 for name, text in item["data"].items():
-                    put(self._folder("configMap", item["metadata"]["name"]) / name, text.encode())
+                    put(self.given("configMap", item["metadata"]["name"]) / name, text.encode())
         self._name_pods()
 
     def _name_pods(self) -> None:
-        """Each pod an address, and each headless service those of its pods."""
-        lines = ["127.0.0.1 localhost"]
+        """Each pod an address, and each service those of its pods."""
+        lines = ["127.0.0.1 localhost", *(f"{at} {name}" for name, at in self.names.items())]
         self.addresses.clear()
         for item in self.objects:
             if item["kind"] == "StatefulSet":
-                service = item["spec"]["serviceName"]
+                space = f"{item['metadata']['namespace']}.svc"
+                headless = f"{item['spec']['serviceName']}.{space}"
+                services = [f"{name}.{space}" for name in self._services(item)]
                 for number in range(item["spec"].get("replicas", 3)):
                     address = f"{self.block}.{10 + len(self.addresses)}"
                     name = f"{item['metadata']['name']}-{number}"
                     self.addresses[name] = address
-                    lines += [f"{address} {name}.{service}.{DOMAIN}"]
-                    lines += [f"{address} {service}.{DOMAIN}"]
+                    lines += [f"{address} {name}.{headless} {' '.join(services)}"]
         (self.folder / "hosts").write_text("\n".join(lines) + "\n")
 
-    def _folder(self, kind: str, name: str) -> Path:
+    def _services(self, made: Object) -> Iterator[str]:
+        labels = made["spec"]["template"]["metadata"]["labels"].items()
+        space = made["metadata"]["namespace"]
+        for item in self.objects:
+            here = item["kind"] == "Service" and item["metadata"]["namespace"] == space
+            if here and item["spec"]["selector"].items() <= labels:
+                yield item["metadata"]["name"]
+
+    def given(self, kind: str, name: str) -> Path:
         made = self.folder / kind / name
         made.mkdir(parents=True, exist_ok=True)
         return made
 
     def secret(self, name: str) -> Path:
         """The folder of a secret's files, as pods see it: what is changed there they see."""
-        return self._folder("secret", name)
+        return self.given("secret", name)
 
     def config(self, name: str) -> Path:
-        return self._folder("configMap", one(self.objects, "ConfigMap", name)["metadata"]["name"])
+        return self.given("configMap", one(self.objects, "ConfigMap", name)["metadata"]["name"])
 
     def volume(self, claim: str, pod: str) -> Path:
-        return self._folder("volume", f"{claim}-{pod}")
+        return self.given("volume", f"{claim}-{pod}")
 
     def pod(self, name: str, number: int, **more: object) -> "Pod":
         item = one(self.objects, "StatefulSet", name)
         return Pod(self, f"{name}-{number}", item, **more)  # type: ignore[arg-type]
+
+    def job(self, name: str, **more: object) -> "Pod":
+        """What a CronJob starts."""
+        item = one(self.objects, "CronJob", name)
+        manifest = {"metadata": item["metadata"], **item["spec"]["jobTemplate"]}
+        return Pod(self, name, manifest, **more)  # type: ignore[arg-type]
 
 
 RESTARTS = 3
@@ -238,7 +265,7 @@ class Pod:
         assert self.container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         return [
             need_program("bwrap"),
-            *layers(self.cluster.root, [*self._mounts(), *self._machine()]),
+            *layers(self.cluster.root, [*mounts(self), *self._machine()]),
             *("--remount-ro", "/", "--unshare-user", "--unshare-uts", "--unshare-ipc"),
             *("--unshare-pid", "--as-pid-1"),
             *("--uid", str(user["runAsUser"]), "--gid", str(user["runAsGroup"])),
@@ -262,33 +289,6 @@ class Pod:
             yield Mount(str(ROOT), ROOT)
             if not sys.base_prefix.startswith("/usr"):
                 yield Mount(sys.base_prefix, Path(sys.base_prefix))
-
-    def _mounts(self) -> Iterator[Mount]:
-        sources = {volume["name"]: volume for volume in self.spec.get("volumes", ())}
-        claims = {
-            claim["metadata"]["name"]
-            for claim in self.manifest["spec"].get("volumeClaimTemplates", ())
-        }
-        for mount in self.container["volumeMounts"]:
-            name, at = mount["name"], mount["mountPath"]
-            if name in claims:
-                yield Mount(at, self.cluster.volume(name, self.name), writable=True)
-            elif "emptyDir" in sources[name]:
-                yield Mount(at, None)
-            else:
-                yield from self._files(sources[name], at)
-
-    def _files(self, volume: Object, at: str) -> Iterator[Mount]:
-        if "configMap" in volume:
-            yield Mount(at, self.cluster.folder / "configMap" / volume["configMap"]["name"])
-        elif "secret" in volume:
-            yield Mount(at, self.cluster.secret(volume["secret"]["secretName"]))
-        else:
-            for source in volume["projected"]["sources"]:
-                kind, part = next(iter(source.items()))
-                for item in part["items"]:
-                    file = self.cluster.folder / kind / part["name"] / item["key"]
-                    yield Mount(f"{at}/{item['path']}", file)
 
 
 def put(path: Path, content: bytes, mode: int = 0o644) -> None:

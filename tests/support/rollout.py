@@ -1,31 +1,38 @@
 """The production overlay as processes, and what changes of it a cluster would carry out.
 
-deployment = Deployment.create(tmp_path)          # keys, secrets, certificates, clients
-with deployment.running() as (pods, balancer): ...
-    deployment.configure(change)                  # a new ConfigMap, by kustomize
-    restart(pods, balancer, deployment)           # as a StatefulSet does
+with deployed(tmp_path) as deployment:            # keys, secrets, AWS, API server, witness
+    with deployment.running() as (pods, balancer): ...
+        deployment.apply()                        # a new ConfigMap, by kustomize
+        deployment.restart(pods, balancer)        # as a StatefulSet does
 """
 
 import json
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import yaml
 
+from tests.support import api_server, kubernetes_aws, kubernetes_witness
 from tests.support import kubernetes_redis as redis
+from tests.support.api_server import ApiServer
 from tests.support.balancer import Balancer
 from tests.support.certificates import Authority, Pair
-from tests.support.kubernetes import K8S, ROOT, one, text_of
-from tests.support.pods import DOMAIN, HOST_ROOT, Cluster, Pod, put, running
+from tests.support.components import need_program
+from tests.support.kms import Kms, kms_server
+from tests.support.kubernetes import K8S, ROOT, Object, need_tool, one, rendered, text_of
+from tests.support.pods import DOMAIN, ENTRY, Cluster, Pod, put, running
 from tests.support.service import Service, jeton
+from vault.config import load
 
 NAME = f"jeton.{DOMAIN}"
 PODS = 3
+REVIEWED = K8S / "overlays/prod/jeton.toml"
 
 
 @dataclass
@@ -37,30 +44,35 @@ class Deployment:
     """Where keys and the record's key come from; it is never started."""
     authority: Authority
     cluster: Cluster
+    api: ApiServer
+    environment: Mapping[str, str]
+    """What pods are told beside their manifests: where AWS is, and this checkout."""
     revisions: int = 0
     credentials: dict[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def create(cls, folder: Path, root: Path = HOST_ROOT) -> "Deployment":
+    def create(cls, folder: Path, authority: Authority, kms: Kms, api: ApiServer) -> "Deployment":
         service = Service.create(folder)
-        authority = Authority.create(folder)
         config = folder / "overlay" / "jeton.toml"
         config.parent.mkdir()
-        config.write_bytes((K8S / "overlays/prod/jeton.toml").read_bytes())
+        there = f"https://{api_server.NAME}"
+        text = REVIEWED.read_text("utf-8").replace(f"{there}/", f"{there}:{api.port}/")
+        config.write_text(text, "utf-8")
+        ca = {"ca.crt": authority.path.read_bytes()}
         secrets = {
-            **keys(service.folder),
-            "jeton-tls": {
-                **redis.files(authority.issue("first", hosts=[NAME])),
-                "ca.crt": authority.path.read_bytes(),
-            },
+            "jeton-keys": {"keyset.json": kubernetes_aws.sealed(kms, config, service.folder)},
+            "jeton-tls": {**redis.files(authority.issue("first", hosts=[NAME])), **ca},
             "jeton-redis": redis.passwords(),
             "jeton-redis-tls": redis.certificate(authority),
         }
-        made = cls(
-            folder, config, service, authority, Cluster(folder / "cluster", [], secrets, root)
-        )
-        made.cluster.objects = made._rendered()
-        made.cluster.apply()
+        names = {api_server.NAME: "127.0.0.1"}
+        cluster = Cluster(folder / "cluster", [], secrets, tokens=api.token, names=names)
+        for configuration in ("kube-root-ca.crt", "jeton-ca"):
+            cluster.give("configMap", configuration, ca)
+        environment = {**kubernetes_aws.endpoint(kms), "PYTHONPATH": str(ROOT)}
+        made = cls(folder, config, service, authority, cluster, api, environment)
+        kubernetes_witness.given(cluster, service, authority, folder / "witness")
+        made.apply()
         return made
 
     def client(self, name: str, grants: Sequence[str], limits: dict[str, int]) -> None:
@@ -90,7 +102,7 @@ class Deployment:
         self.cluster.objects = self._rendered()
         self.cluster.apply()
 
-    def _rendered(self) -> list[dict[str, object]]:
+    def _rendered(self) -> list[Object]:
         self.revisions += 1
         folder = self.folder / "overlay" / str(self.revisions)
         folder.mkdir()
@@ -105,16 +117,17 @@ class Deployment:
             ],
         }
         (folder / "kustomization.yaml").write_text(yaml.safe_dump(described), "utf-8")
-        return list(yaml.safe_load_all(text_of(folder)))
+        beside = [*rendered(K8S / "witness"), *rendered(K8S / "caller")]
+        return [*yaml.safe_load_all(text_of(folder)), *beside]
 
     # Running --------------------------------------------------------------------------------------
 
     @contextmanager
     def running(
-        self, entry: Sequence[str], mode: Literal["http", "tcp"] = "http"
+        self, mode: Literal["http", "tcp"] = "http"
     ) -> Iterator[tuple[list[Pod], Balancer]]:
         with redis.redis_pods(self.cluster):
-            pods = [self.pod("jeton", number, entry) for number in range(PODS)]
+            pods = [self.pod("jeton", number) for number in range(PODS)]
             with running(pods):
                 for pod in pods:
                     pod.await_ready()
@@ -122,13 +135,17 @@ class Deployment:
                 with Balancer(*there) as balancer:
                     yield pods, balancer
 
-    def pod(self, name: str, number: int, entry: Sequence[str]) -> Pod:
+    @cached_property
+    def witness(self) -> Pod:
+        return kubernetes_witness.witness_pod(self.cluster)
+
+    def pod(self, name: str, number: int) -> Pod:
         """On its own address of the loopback, as it would be on its own of the cluster."""
-        pod = self.cluster.pod(name, number, entry=entry)
+        pod = self.cluster.pod(name, number, entry=ENTRY)
         pod.environment = {
             "JETON__SERVER__HOST": pod.address,
             "JETON__SERVER__METRICS_HOST": pod.address,
-            "PYTHONPATH": str(ROOT) if self.cluster.root == HOST_ROOT else "",
+            **self.environment,
         }
         return pod
 
@@ -143,6 +160,22 @@ class Deployment:
             pod.await_ready()
             balancer.come(pod)
             time.sleep(steady)
+
+
+@contextmanager
+def deployed(folder: Path) -> Iterator[Deployment]:
+    """The overlay, with all that it finds around it but Redis: moto for AWS, the API server, and
+    the witness, ready in a pod of its own."""
+    need_tool("kubectl")
+    for program in ("bwrap", "haproxy", "redis-server", "redis-sentinel"):
+        need_program(program)
+    authority = Authority.create(folder)
+    iss = load(REVIEWED, {}).identity.issuers["cluster"].iss
+    with kms_server(folder) as kms, ApiServer.serving(iss, authority) as api:
+        deployment = Deployment.create(folder, authority, kms, api)
+        with running([deployment.witness]):
+            deployment.witness.await_ready()
+            yield deployment
 
 
 def keys(folder: Path) -> dict[str, dict[str, bytes]]:
