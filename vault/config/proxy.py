@@ -57,8 +57,11 @@ class FieldRule(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A constant."""
     context_select: str | None = None
     """Another field of the same record (then in the words of the same kind of body), or a field
-    of the head: ``header:...``, ``path:...``, ``query:...``."""
+    of the head: ``header:...``, ``path:...``, ``query:...``. In JSON, XML and HL7 the first that
+    stands there of several, parted by ``|``."""
     on_error: Choice = "block"
+    leading: Annotated[int, msgspec.Meta(ge=1)] | None = None
+    """So many characters are the value, what follows stays: 8 for the date of a date and time."""
 
 
 class ProfileUse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

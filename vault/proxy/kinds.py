@@ -59,7 +59,10 @@ class Parsers:
     def __init__(
         self, rules: Mapping[str, Sequence[Rule]], route: Route, is_token: IsToken
     ) -> None:
-        """`rules` by kind. Raises ValueError for a selector that its kind does not understand."""
+        """`rules` by kind; those of JSON are for its lines too where these have none. Raises
+        ValueError for a selector that its kind does not understand."""
+        if "json" in rules:
+            rules = {"ndjson": rules["json"], **rules}
         self._route = route
         self._rules = rules
         self._is_token = is_token

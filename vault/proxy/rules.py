@@ -67,6 +67,7 @@ def _rule(one: FieldRule, selector: str) -> Rule:
         context=one.context,
         context_selector=inner,
         on_error=one.on_error,
+        leading=one.leading,
     )
 
 

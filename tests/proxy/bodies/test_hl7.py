@@ -1,5 +1,7 @@
 """HL7 v2: identifiers by authority, birth dates, escapes, separators of a message's own."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -65,6 +67,42 @@ def test_subcomponents_can_be_selected() -> None:
     assert texts(parsed(Hl7Parser([rule("PID-3[5=='PI'].4.2")]), [MESSAGE])) == ["00"]
 
 
+def test_several_values_of_one_component() -> None:
+    either = "(4.2=='00' || 4.2=='1.2.250.1.213.1.4.8')"
+    for selector in (f"PID-3[{either} && 5=='INS'].1", f"PID-3[{either[1:-1]}].1"):
+        found = texts(parsed(Hl7Parser([rule(selector)]), [MESSAGE]))
+        assert found == (["123456"] if "INS'" in selector else ["77", "123456"])
+
+
+def test_a_context_is_that_of_the_nearest_segment_alone() -> None:
+    """Another person's number, further off, is nobody's business."""
+    body = b"MSH|^~\\&|\rPID|1||5^^^A\rPID|2||||||19841203\rZFD|1^2^1984\rPID|3||6^^^B||||19551201"
+    rules = [
+        rule("PID-7", context_selector="PID-3[4=='A'].1 | PID-3.1"),
+        rule("ZFD-1", context_selector="PID-3.1"),
+    ]
+    fields = [piece for piece in parsed(Hl7Parser(rules), [body]) if isinstance(piece, Field)]
+    assert [field.context for field in fields] == [None, None, "6"]
+
+
+def test_nothing_but_separators_is_empty() -> None:
+    body = b"MSH|^~\\&|\rPID|1||||||^\rZFD|^^|"
+    assert not texts(parsed(Hl7Parser([rule("PID-7"), rule("ZFD-1")]), [body]))
+
+
+async def test_the_frame_of_a_plain_connection_and_a_mark_of_utf_8_stay() -> None:
+    framed = b"\x0b" + MESSAGE + b"\x1c\r"
+    for body in (framed, framed + framed, b"\xef\xbb\xbf" + MESSAGE):
+        out = await rewritten(Hl7Parser(RULES[:1]), [body])
+        assert out == body.replace(b"123456", b"654321")
+
+
+async def test_a_time_after_a_date_stays() -> None:
+    body = b"MSH|^~\\&|\rPID|1||||||19841203101500+0100^D"
+    out = await rewritten(Hl7Parser([replace(rule("PID-7"), leading=8)]), [body])
+    assert out == body.replace(b"19841203", b"30214891")
+
+
 @pytest.mark.parametrize("body", [b"PID|1", b"MSH|^~", b"MSH|^^^^|", b"MSH|^~\\&|\rpid|1", b"{}"])
 def test_what_is_no_message_does_not_pass(body: bytes) -> None:
     with pytest.raises(Unparsable, match="at byte"):
@@ -76,7 +114,18 @@ def test_the_whole_has_a_limit() -> None:
         Hl7Parser(RULES, Limits(record=10)).feed(MESSAGE)
 
 
-@pytest.mark.parametrize("selector", ["PID", "PID-0", "PID-3[4]", "PID-3[4=='a'", "pid-3"])
+@pytest.mark.parametrize(
+    "selector",
+    [
+        "PID",
+        "PID-0",
+        "PID-3[4]",
+        "PID-3[4=='a'",
+        "pid-3",
+        "PID-3[4=='a' || 5=='b']",
+        "PID-3[4=='a' || 4=='b' && 5=='c']",
+    ],
+)
 def test_selectors_have_a_form(selector: str) -> None:
     with pytest.raises(BadField):
         Hl7Parser([rule(selector)])

@@ -128,7 +128,8 @@ async def test_a_root_that_is_a_number_is_replaced_at_the_end() -> None:
 @pytest.mark.parametrize(
     "body",
     [b"{", b'{"a":1,}', b"[1,]", b"[1 2]", b'{"a" 1}', b"nul", b"01 ", b'"\n"', b'"\\x"', b"[}",
-     b"1 2", b"\xef\xbb", b" ", b"[1]]", b"{'a':1}", b'{"a":"\\ud800"}', b'{"a":"\xff"}'],
+     b"1 2", b"\xef\xbb", b" ", b"[1]]", b"{'a':1}", b'{"a":"\\ud800"}', b'{"a":"\xff"}',
+     b'{"b":"\xe9"}', b'{"b":"\xc1\xa1"}', b'[{"b":"\xe9'],
 )  # fmt: skip
 def test_what_is_no_json_does_not_pass(body: bytes) -> None:
     with pytest.raises(Unparsable, match="at byte"):

@@ -23,11 +23,19 @@ INS = "urn:oid:1.2.250.1.213.1.4.8"
         ("$..[0]", (Step(span=(0, 1, 1), descendant=True),)),
         (
             f"identifier[?@.system=='{INS}'].value",
-            (Step("identifier"), Step(tests=(Test(("system",), (True, INS)),)), Step("value")),
+            (Step("identifier"), Step(tests=(Test(("system",), ((True, INS),)),)), Step("value")),
         ),
         (
             "$[?@.a.b != 1 && @['c']]",
-            (Step(tests=(Test(("a", "b"), (False, "1"), equal=False), Test(("c",), None))),),
+            (Step(tests=(Test(("a", "b"), ((False, "1"),), equal=False), Test(("c",)))),),
+        ),
+        (
+            "$[?@.a=='1' || @.a=='2'].b",
+            (Step(tests=(Test(("a",), ((True, "1"), (True, "2"))),)), Step("b")),
+        ),
+        (
+            "$[?(@.a==1||@.a==2) && @.b]",
+            (Step(tests=(Test(("a",), ((False, "1"), (False, "2"))), Test(("b",)))),),
         ),
     ],
 )
@@ -37,11 +45,31 @@ def test_paths_are_steps(text: str, steps: tuple[Step, ...]) -> None:
 
 def test_a_relative_path_says_so() -> None:
     assert compile_path("@.nir") == Path((Step("nir"),), relative=True)
+    assert compile_path("@^^.nir") == Path((Step("nir"),), relative=True, up=2)
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "$.", "$[-1]", "$[", "$['a'", "$[?@]", "$[?@..a==1]", "$[?a==1]", "$.a b", "$[?@.a==]"],
+    [
+        "",
+        "$.",
+        "$[-1]",
+        "$[",
+        "$['a'",
+        "$[?@]",
+        "$[?@..a==1]",
+        "$[?a==1]",
+        "$.a b",
+        "$[?@.a==]",
+        "$[?@.a==1 || @.b==1]",
+        "$[?@.a==1 || @.a!=2]",
+        "$[?@.a==1 || @.a]",
+        "$['* a']",
+        "$^.a",
+        "$[?@.a==1 || @.a==2 && @.b]",
+        "$[?@.b && @.a==1 || @.a==2]",
+        "$[?(@.a==1]",
+    ],
 )
 def test_what_no_stream_can_follow_is_refused(text: str) -> None:
     with pytest.raises(BadPath, match="expected at character"):

@@ -1,6 +1,7 @@
 """Batches, contexts that are tokens, and what a failed field does."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -108,3 +109,21 @@ async def test_a_dropped_field_is_not_asked_for() -> None:
 
 def test_a_field_does_not_show_its_text() -> None:
     assert "12345" not in repr(field("12345", rule("a")))
+
+
+async def test_what_follows_the_leading_characters_stays() -> None:
+    ask = Reversing()
+    by = replace(rule("a"), leading=3)
+    assert await run([field("123T45", by), b"|", field("12", by)], ask) == b"321T45|21"
+    assert ask.asked[0][2] == ["123", "12"]
+
+
+async def test_a_context_that_was_let_pass_is_what_still_stands_there() -> None:
+    ask = Reversing()
+    other = field("x1", rule("b", on_error="pass"))
+    assert await run([other, field("12", rule("a"), context=other)], ask) == b"x121"
+    assert ask.asked[-1][3] == ["x1"]
+    other = field("x1", rule("b"))
+    with pytest.raises(Blocked):
+        await run([other, field("12", rule("a"), context=other)], ask)
+    assert ask.asked[-1][3] == [None]

@@ -13,7 +13,7 @@ from tests.proxy.bodies.reversing import parsed, rule
 from vault.proxy.bodies import json as json_bodies
 from vault.proxy.bodies import ways
 from vault.proxy.bodies.json import JsonParser
-from vault.proxy.bodies.jsonpath import Step, Test, compile_path
+from vault.proxy.bodies.jsonpath import BadPath, Step, Test, compile_path
 from vault.proxy.bodies.pieces import Field
 from vault.proxy.bodies.ways import MOST_STATES, MOST_WAYS, Plan
 
@@ -25,7 +25,8 @@ DOCUMENTS = st.recursive(
 PATHS = [
     "$", "a", "a.b", "$.*.a", "$[*]", "$[1]", "$[1:].a", "$..a", "$..a..b", "$..*", "$..[0]",
     "$[?@.a=='x'].b", "$..[?@.a=='x'].b", "$..[?@.a!='x' && @.b].c", "a[?@.b.c==1].d",
-    "$..[?@.a].b.c", "$..[?@.a=='x'][?@.b=='y'].c",
+    "$..[?@.a].b.c", "$..[?@.a=='x'][?@.b=='y'].c", "$..[?@.a=='x' || @.a=='y'].b",
+    "$[?(@.a=='1' || @.a==1) && @.b].c",
 ]  # fmt: skip
 RULES = st.lists(st.sampled_from(PATHS), min_size=1, max_size=3, unique=True)
 
@@ -37,12 +38,12 @@ def children(value: Any) -> Iterator[tuple[str | int, Any]]:
 def fits(value: Any, test: Test) -> bool:
     for name in test.names:
         if not isinstance(value, dict) or name not in value:
-            return test.literal is not None and not test.equal
+            return bool(test.literals) and not test.equal
         value = value[name]
-    if test.literal is None:
+    if not test.literals:
         return True
     spelled = (isinstance(value, str), value if isinstance(value, str) else json.dumps(value))
-    return (not isinstance(value, dict | list) and spelled == test.literal) == test.equal
+    return (not isinstance(value, dict | list) and spelled in test.literals) == test.equal
 
 
 def selected(value: Any, steps: tuple[Step, ...], place: tuple[str | int, ...]) -> Iterator[Any]:
@@ -109,6 +110,35 @@ def test_nothing_is_carried_from_one_document_to_another(
         alone = [shown(document, paths) for document in documents]
     json_bodies._plan.cache_clear()
     assert together == alone
+
+
+def contexts(document: Any, path: str, selector: str) -> list[object]:
+    pieces = parsed(
+        JsonParser([rule(path, context_selector=selector)]), [json.dumps(document).encode()]
+    )
+    return [piece.context for piece in pieces if isinstance(piece, Field)]
+
+
+def test_the_first_alternative_that_stands_there_is_the_context() -> None:
+    selector = "@.ids[?@.s=='a' || @.s=='|'].v | @.ids[*].v | $.name"
+    ids = [{"s": "z", "v": "1"}, {"v": "2", "s": "|"}, {"s": "a", "v": "3"}]
+    documents = {
+        "2": [{"born": "x", "ids": ids}, {"ids": ids, "born": "x"}],
+        "1": [{"born": "x", "ids": ids[:1]}, {"ids": [{"v": "1"}], "born": "x"}],
+        "n": [{"born": "x"}, {"born": "x", "ids": []}, {"born": "x", "ids": [{"v": ""}]}],
+    }
+    for wanted, people in documents.items():
+        assert contexts({"name": "n", "people": people}, "$..born", selector) == [wanted] * len(
+            people
+        )
+    assert contexts([{"born": "x"}], "$..born", selector) == [None]
+
+
+def test_a_context_may_stand_beside_what_holds_the_field() -> None:
+    people = [{"_born": {"more": [{"at": "x"}]}, "id": "1"}, {"_born": {"more": [{"at": "x"}]}}]
+    assert contexts(people, "$.._born.more[*].at", "@^^^.id") == ["1", None]
+    with pytest.raises(BadPath, match="further up"):
+        JsonParser([rule("$..at", context_selector="@^^.id")])
 
 
 def test_what_a_sender_thinks_of_is_not_remembered_for_ever() -> None:

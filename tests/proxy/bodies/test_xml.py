@@ -66,6 +66,35 @@ def test_conditions_on_the_text_of_siblings() -> None:
     body = b"<a><o><Id>12</Id><Cd>X</Cd></o><o><Id>34</Id><Cd> Y </Cd></o><o><Id>56</Id></o></a>"
     for condition, found in [("Cd='Y'", ["34"]), ("Cd", ["12", "34"]), ("Cd!='Y'", ["12", "56"])]:
         assert texts(parsed(XmlParser([rule(f"/a/o[{condition}]/Id")]), [body])) == found
+    either = rule("/a/o[Cd='X' or Cd='Y']/Id")
+    assert texts(parsed(XmlParser([either]), [body])) == ["12", "34"]
+
+
+def test_names_of_any_namespace() -> None:
+    body = b"""<a xmlns="urn:a" xmlns:b="urn:b"><b:n k="1"><o>X</o>1</b:n>
+    <n><b:o>X</b:o><i>2</i></n>
+    <n xmlns=""><o>Y</o><i>3</i></n><n xmlns=""><o>X</o><i>4</i></n><m><i>5</i></m></a>"""
+    space = {"b": "urn:b", "a": "urn:a"}
+
+    def found(*paths: str) -> list[str]:
+        return texts(parsed(XmlParser([rule(p) for p in paths], namespaces=space), [body]))
+
+    assert found("//*:n[*:o='X']/*:i") == ["2", "4"]
+    assert found("//*:n[b:o]/*:i") == ["2"]
+    assert found("//*:i", "//a:i") == ["2", "3", "4", "5"]
+    assert found("//b:n/@k", "/*:a/*:n/*:i") == ["1", "2", "3", "4"]
+    both = XmlParser([rule("//a:m/a:i"), rule("//*:i")], namespaces=space)
+    chosen = [piece.rule.selector for piece in parsed(both, [body]) if isinstance(piece, Field)]
+    assert chosen == ["//*:i"] * 3 + ["//a:m/a:i"]
+
+
+def test_the_first_alternative_that_stands_there_is_the_context() -> None:
+    selector = "../i[@k='1' or @k='2'] | ../i | /a/z"
+    born = rule("//p/born", context_selector=selector)
+    people = "<p><born>x</born><i>5</i><i k='2'>6</i></p><p><i>7</i><born>x</born></p>"
+    pieces = parsed(XmlParser([born]), [f"<a>{people}<p><born>x</born></p><z>8</z></a>".encode()])
+    contexts = [piece.context for piece in pieces if isinstance(piece, Field)]
+    assert contexts == ["6", "7", "8"]
 
 
 elements = st.recursive(
@@ -93,13 +122,18 @@ async def test_what_comes_out_is_the_edited_tree(body: str, at: list[int]) -> No
     assert ET.tostring(ET.fromstring(out)) == ET.tostring(tree)
 
 
-async def test_the_encoding_stays() -> None:
-    body = '<?xml version="1.0" encoding="ISO-8859-1"?><é>é1</é>'.encode("latin-1")
-    out = await rewritten(XmlParser([rule("/é")]), [body])
-    assert out == body.replace(b"\xe91", b"1\xe9")
+@pytest.mark.parametrize(
+    ("encoding", "euro"),
+    [("ISO-8859-1", b"&#8364;"), ("iso-8859-15", b"\xa4"), ("Windows-1252", b"\x80")],
+)
+async def test_the_encoding_stays(encoding: str, euro: bytes) -> None:
+    body = f'<?xml version="1.0" encoding="{encoding}"?><é>é1</é>'.encode("latin-1")
+    for at in (range(0), range(len(body))):
+        out = await rewritten(XmlParser([rule("/é")]), cut(body, at))
+        assert out == body.replace(b"\xe91", b"1\xe9")
     field = parsed(XmlParser([rule("/é")]), [body])[1]
     assert isinstance(field, Field)
-    assert field.encode("\u20ac") == b"&#8364;"
+    assert field.encode("\u20ac") == euro
 
 
 @pytest.mark.parametrize(
@@ -127,7 +161,23 @@ def test_a_long_text_that_nobody_asks_for_passes() -> None:
     assert sum(len(one) for one in sent if isinstance(one, bytes)) == 3 + 51 * 90
 
 
-@pytest.mark.parametrize("path", ["", "a", "/", "/a/@b/c", "/x:a", "/a[", "/a[1]", "/a[b=c]"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "",
+        "a",
+        "/",
+        "/a/@b/c",
+        "/x:a",
+        "/a[",
+        "/a[1]",
+        "/a[b=c]",
+        "/a/@*:b",
+        "/a[b='1' or c='1']",
+        "/a[b='1' or b='2' and c]",
+        "/a[b or c]",
+    ],
+)
 def test_what_no_stream_can_follow_is_refused(path: str) -> None:
     with pytest.raises(BadPath):
         XmlParser([rule(path)])

@@ -27,7 +27,7 @@ class Condition:
         """What test `number` asks about stands there; None is a container. Of members that
         stand there twice either counts: readers differ, and what is selected does not pass."""
         test = self._tests[number]
-        fits = test.literal is None or (scalar == test.literal) == test.equal
+        fits = not test.literals or (scalar in test.literals) == test.equal
         self._met[number] = self._met[number] or fits
 
     def verdict(self) -> bool | None:
@@ -89,12 +89,15 @@ class Slot:
         self.text = text
         self.raw = raw
         self._encode = encode
-        self._options: list[tuple[int, Rule, Conditions, Scope | None]] = []
+        self._options: list[tuple[int, Rule, Conditions, Sequence[Scope]]] = []
         self._chosen = False
         self._field: Field | None = None
 
-    def offer(self, number: int, rule: Rule, conditions: Conditions, scope: Scope | None) -> None:
-        self._options.append((number, rule, conditions, scope))
+    def offer(
+        self, number: int, rule: Rule, conditions: Conditions, scopes: Sequence[Scope]
+    ) -> None:
+        """`scopes`: where its context is looked for, one after another."""
+        self._options.append((number, rule, conditions, scopes))
         self._options.sort(key=lambda option: option[0])
 
     @property
@@ -122,8 +125,7 @@ class Slot:
         done, field = self.choose()
         if not done or field is None:
             return self.raw if done else None
-        scope = self._options[0][3]
-        if scope is not None:
+        for scope in self._options[0][3]:
             done, slot = scope.first()
             if not done:
                 return None
@@ -132,6 +134,7 @@ class Slot:
                 if not done:
                     return None
                 field.context = other or slot.text
+                break
         return field
 
 
@@ -182,7 +185,7 @@ class Follower:
     def way(self, place: Place, name: str | int) -> Way:
         """Where a member or an element leads."""
         state = place.state
-        if isinstance(name, str):
+        if isinstance(name, str) and (name in state.names or not state.locals):
             known = state.ways.get(name if name in state.names else None)
         else:
             known = state.ways.get(state.key(name))
@@ -214,21 +217,18 @@ class Follower:
         hits = place.state.leaf(name)
         return _met(hits, place.bound) if hits else ()
 
-    def up(self, number: int) -> int:
-        """How many places above a field of rule `number` its context is looked for."""
-        return self._plan.up(number)
-
-    def scope(self, place: Place | None, number: int) -> Scope | None:
-        """Where the context of a field that rule `number` selects is looked for, `place` being
-        the one `up` above it."""
-        at = self._plan.absolute.get(number)
-        if at is not None:
-            place = self._root
-        elif place is not None:
-            at = place.state.scopes.get(number)
-        if place is None or at is None:
-            return None
-        found: Scope = place.bound[at]
+    def scopes(self, number: int, above: Callable[[int], Place | None]) -> Sequence[Scope]:
+        """Where the context of a field that rule `number` selects is looked for, one after
+        another; `above` gives the place so many above the one that holds the field."""
+        found: list[Scope] = []
+        for context in self._plan.contexts[number]:
+            if context.relative:
+                place = above(context.up)
+                at = place.state.scopes.get(context.steps) if place is not None else None
+            else:
+                place, at = self._root, self._plan.absolute[context.steps]
+            if place is not None and at is not None:
+                found.append(place.bound[at])
         return found
 
 

@@ -2,7 +2,7 @@
 
 Selectors: ``PID-7``, a field as it stands; ``PID-3.1``, a component (``.1.2`` a subcomponent)
 of every repetition; ``PID-3[4.2=='1.2.250.1.213.1.4.8' && 5=='INS'].1``, of those alone whose
-other components are so.
+other components are so (several values of one component are joined by ``||``).
 """
 
 import re
@@ -10,14 +10,16 @@ from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from vault.proxy.bodies.pieces import DoesNotFit, Field, Limits, Rule, Unparsable
+from vault.proxy.bodies.pieces import DoesNotFit, Field, Limits, Rule, Unparsable, alternatives
 from vault.proxy.bodies.whole import WholeParser
 
 _SELECTOR = re.compile(
     r"([A-Z][A-Z0-9]{2})-([1-9][0-9]?)(?:\[(.+)\])?(?:\.([1-9][0-9]?))?(?:\.([1-9][0-9]?))?"
 )
 _TEST = re.compile(r"\s*([1-9][0-9]?)(?:\.([1-9][0-9]?))?\s*==\s*'([^']*)'\s*")
-_SEGMENT = re.compile(rb"[^\r\n]++")
+# Some senders leave the frame that messages have on a plain connection around them.
+_SEGMENT = re.compile(rb"[^\r\n\x0b\x1c]++")
+_BOM = b"\xef\xbb\xbf"
 _NAME = re.compile(rb"[A-Z][A-Z0-9]{2}")
 _HEADERS = {b"MSH", b"FHS", b"BHS"}
 
@@ -26,10 +28,17 @@ class BadField(ValueError):
     """The selector is none of the forms that are understood."""
 
 
+class _Test(NamedTuple):
+    component: int
+    sub: int | None
+    wanted: frozenset[bytes]
+    """One of these."""
+
+
 class _Selector(NamedTuple):
     segment: bytes
     field: int
-    tests: tuple[tuple[int, int | None, bytes], ...]
+    tests: tuple["_Test", ...]
     component: int | None
     sub: int | None
 
@@ -50,8 +59,9 @@ Span = tuple[int, int]
 class Hl7Parser(WholeParser):
     """One message, or several one after another, each a record. Raises BadField.
 
-    The context of a field is looked for in its own segment, then backwards from it, then after
-    it. Empty components and the explicit null (``""``) pass; what is dropped becomes empty.
+    The context of a field is looked for in its own segment where that is of the name, else in
+    the nearest one of it before, else in the first one after. What is empty, or nothing but
+    separators, and the explicit null (``""``) pass; what is dropped becomes empty.
     """
 
     def __init__(
@@ -61,7 +71,7 @@ class Hl7Parser(WholeParser):
         self._encoding = encoding
         self._rules = [(_selector(rule.selector), rule) for rule in rules]
         self._contexts = {
-            rule.context_selector: _selector(rule.context_selector)
+            rule.context_selector: [_selector(one) for one in alternatives(rule.context_selector)]
             for rule in rules
             if rule.context_selector is not None
         }
@@ -69,7 +79,7 @@ class Hl7Parser(WholeParser):
     def read(self, body: bytes) -> Sequence[tuple[int, Field]]:
         out: list[tuple[int, Field]] = []
         message: list[Span] = []
-        for segment in _SEGMENT.finditer(body):
+        for segment in _SEGMENT.finditer(body, len(_BOM) if body.startswith(_BOM) else 0):
             name = segment[0][:3]
             if not _NAME.match(name) or (not message and name not in _HEADERS):
                 raise Unparsable("a segment without its name, or before MSH", segment.start())
@@ -91,8 +101,10 @@ class Hl7Parser(WholeParser):
                         made[span] = number, self._field(body, span, rule, selector, marks)
         for number, field in made.values():
             if field.rule.context_selector is not None:
-                selector = self._contexts[field.rule.context_selector]
-                field.context = self._context(body, segments, number, selector, marks, made)
+                for selector in self._contexts[field.rule.context_selector]:
+                    if field.context is None:
+                        near = _nearest(body, segments, number, selector.segment)
+                        field.context = self._context(body, near, selector, marks, made)
         return [(span[0], field) for span, (_, field) in sorted(made.items())]
 
     def _field(
@@ -106,17 +118,15 @@ class Hl7Parser(WholeParser):
     def _context(
         self,
         body: bytes,
-        segments: Sequence[Span],
-        number: int,
+        segment: Span,
         selector: _Selector,
         marks: _Marks,
         made: dict[Span, tuple[int, Field]],
     ) -> Field | str | None:
-        for index in (*range(number, -1, -1), *range(number + 1, len(segments))):
-            for span in _found(body, segments[index], selector, marks):
-                if span in made:
-                    return made[span][1]
-                return self._text(body[slice(*span)], span, selector, marks)
+        for span in _found(body, segment, selector, marks):
+            if span in made:
+                return made[span][1]
+            return self._text(body[slice(*span)], span, selector, marks)
         return None
 
     def _text(self, raw: bytes, span: Span, selector: _Selector, marks: _Marks) -> str:
@@ -170,8 +180,20 @@ def _found(body: bytes, segment: Span, selector: _Selector, marks: _Marks) -> It
     for repetition in _split(body, field, marks.repetition):
         if all(_holds(body, repetition, test, marks) for test in selector.tests):
             span = _component(body, repetition, selector.component, selector.sub, marks)
-            if span is not None and body[slice(*span)] not in {b"", b'""'}:
+            if span is not None and not _is_empty(body[slice(*span)], marks):
                 yield span
+
+
+def _is_empty(raw: bytes, marks: _Marks) -> bool:
+    return raw == b'""' or not raw.strip(marks.component + marks.sub)
+
+
+def _nearest(body: bytes, segments: Sequence[Span], number: int, name: bytes) -> Span:
+    """The segment of that name, seen from segment `number`; an empty one where there is none."""
+    for segment in (*reversed(segments[: number + 1]), *segments[number + 1 :]):
+        if body.startswith(name, segment[0]):
+            return segment
+    return 0, 0
 
 
 def _component(
@@ -183,12 +205,9 @@ def _component(
     return found if found is None or sub is None else _part(body, found, sub, marks.sub)
 
 
-def _holds(
-    body: bytes, repetition: Span, test: tuple[int, int | None, bytes], marks: _Marks
-) -> bool:
-    component, sub, wanted = test
-    span = _component(body, repetition, component, sub, marks)
-    return span is not None and _unescaped(body[slice(*span)], marks) == wanted
+def _holds(body: bytes, repetition: Span, test: _Test, marks: _Marks) -> bool:
+    span = _component(body, repetition, test.component, test.sub, marks)
+    return span is not None and _unescaped(body[slice(*span)], marks) in test.wanted
 
 
 def _escapes(marks: _Marks) -> list[tuple[bytes, bytes]]:
@@ -225,11 +244,22 @@ def _selector(text: str) -> _Selector:
     found = _SELECTOR.fullmatch(text)
     if found is None:
         raise BadField(f"{text!r}: a field as PID-7, PID-3.1 or PID-3[4.2=='...'].1")
-    tests = []
-    for part in found[3].split("&&") if found[3] else ():
-        test = _TEST.fullmatch(part)
-        if test is None:
-            raise BadField(f"{text!r}: conditions are like 4.2=='...'")
-        tests.append((int(test[1]), int(test[2]) if test[2] else None, test[3].encode()))
+    parts = found[3].split("&&") if found[3] else []
+    tests = [_either(text, part.split("||"), alone=len(parts) == 1) for part in parts]
     numbers = [int(found[group]) if found[group] else None for group in (4, 5)]
     return _Selector(found[1].encode(), int(found[2]), tuple(tests), *numbers)
+
+
+def _either(text: str, parts: Sequence[str], *, alone: bool) -> _Test:
+    """Values of one component, in parentheses unless this is the only condition."""
+    joined = "||".join(parts).strip()
+    if joined.startswith("(") and joined.endswith(")"):
+        parts, alone = joined[1:-1].split("||"), True
+    found = [_TEST.fullmatch(part) for part in parts]
+    tests = [test for test in found if test is not None]
+    places = {(test[1], test[2]) for test in tests}
+    if len(tests) < len(parts) or len(places) > 1 or (len(parts) > 1 and not alone):
+        raise BadField(f"{text!r}: conditions are like 4.2=='...' && (5=='...' || 5=='...')")
+    component, sub = places.pop()
+    wanted = frozenset(test[3].encode() for test in tests)
+    return _Test(int(component), int(sub) if sub else None, wanted)

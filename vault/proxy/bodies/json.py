@@ -4,6 +4,7 @@ Patterns run over whole members, and over any number of members that no rule ask
 little happens in Python. UTF-8 alone (a byte-order mark may stand before it).
 """
 
+import codecs
 import json
 import re
 from collections.abc import Callable, Sequence
@@ -56,11 +57,11 @@ Match = Callable[[bytes, int], re.Match[bytes] | None]
 def _skip_members(state: State) -> re.Pattern[bytes]:
     """Members that nobody asks about, with scalars or, in a shallow place, with containers too;
     keys with escapes are looked at."""
-    if state.wild:
+    if state.any_scalar:
         return _SKIP_NONE
     asked = b"|".join(re.escape(name.encode()) for name in sorted(state.names))
     key = rb'"' + (rb"(?!(?:" + asked + rb')")' if asked else b"") + rb'[^"\\\x00-\x1f]*+"'
-    value = key + _WS + rb":" + _WS + _SKIPPED[state.shallow]
+    value = key + _WS + rb":" + _WS + _SKIPPED[state.shallow and not state.wild]
     return re.compile(rb"(?:" + _WS + value + _WS + rb"(?:,|(?=\})))*+")
 
 
@@ -115,6 +116,7 @@ class JsonParser:
         self._lines = lines
         self._follow = Follower(_plan(tuple(rules)))
         self._window = Window(self._limits.token)
+        self._utf8 = codecs.getincrementaldecoder("utf-8")()
         self._frames: list[_Frame] = []
         self._roots = 0
         self._after = False  # a container has just ended: a comma or the end of its parent follows
@@ -122,11 +124,20 @@ class JsonParser:
         self._holding = Holding(self._limits.record)
 
     def feed(self, chunk: bytes) -> Sequence[Piece]:
+        self._check(chunk)
         if self._window.add(chunk):
             self._scan()
         return self._holding.taken()
 
+    def _check(self, chunk: bytes, *, last: bool = False) -> None:
+        """What no rule asks about is Unicode too: readers guess at what is none."""
+        try:
+            self._utf8.decode(chunk, last)
+        except UnicodeError:
+            raise self._window.broken("the body is not valid UTF-8") from None
+
     def close(self) -> Sequence[Piece]:
+        self._check(b"", last=True)
         self._window.join()
         empty = not self._begun and not self._window.data
         self._window.data += b"\n"  # ends a number that is all there is
@@ -186,7 +197,7 @@ class JsonParser:
             window.at = found.end()
             self._frames.append(_Frame(place, array=found[1] == b"["))
         else:
-            self._scalar(None, hits, found)
+            self._scalar(hits, found)
             window.at = found.end(2)
             self._end_root()
         return True
@@ -235,7 +246,7 @@ class JsonParser:
                 self._enter(place, way, array=found[2] == b"[")
                 return True
             if way.hits:
-                self._scalar(place, self._follow.scalar(place, way), found, 3)
+                self._scalar(self._follow.scalar(place, way), found, 3)
             window.at = found.end()
             if found[4] != b",":
                 self._leave(frame)
@@ -266,9 +277,7 @@ class JsonParser:
         if not self._frames:
             self._end_root()
 
-    def _scalar(
-        self, place: Place | None, hits: Hits, found: re.Match[bytes], group: int = 2
-    ) -> None:
+    def _scalar(self, hits: Hits, found: re.Match[bytes], group: int = 2) -> None:
         raw = found[group]
         string = raw[:1] == b'"'
         text = self._text(raw) if string else raw.decode()
@@ -283,8 +292,8 @@ class JsonParser:
                 write = _write_string if string else _write_number
                 slot = Slot(text, raw, write, dropped=b"null")
             if isinstance(goal, int):
-                scope = self._follow.scope(place, goal)
-                slot.offer(goal, self._follow.rules[goal], conditions, scope)
+                scopes = self._follow.scopes(goal, self._above)
+                slot.offer(goal, self._follow.rules[goal], conditions, scopes)
             else:
                 goal.add(slot, conditions)
         if slot is not None and slot.offered:
@@ -292,6 +301,11 @@ class JsonParser:
             self._window.start = found.end(group)
             self._hold(slot)
         self._holding.drain()
+
+    def _above(self, up: int) -> Place | None:
+        """The place `up` above the container at hand."""
+        index = len(self._frames) - 1 - up
+        return self._frames[index].place if index >= 0 else None
 
     def _text(self, raw: bytes) -> str:
         """What a string says."""

@@ -1,13 +1,14 @@
 """JSONPath (RFC 9535) as far as a stream can follow it: a list of steps from the root down.
 
 Names, indexes and slices that do not count from the end, wildcards, descendants, and filters on
-what stands beside the selected: ``identifier[?@.system=='urn:oid:1.2' && @.use!='old'].value``.
-A path may leave out its ``$.``; one that begins with ``@`` is relative to the object that holds
-the field whose context it gives.
+what stands beside the selected: ``identifier[?@.system=='urn:oid:1.2' && @.use!='old'].value``,
+of which ``||`` joins several values of one name. A path may leave out its ``$.``; one that begins
+with ``@`` is relative to the object that holds the field whose context it gives, with ``@^`` to
+what holds that, and so on.
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NoReturn
 
@@ -19,6 +20,10 @@ _LITERAL = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?|true|false|null")
 _SPACE = re.compile(r"\s*")
 
 
+ANY_SPACE = "* "
+"""Before a name: one of any namespace, or of none. No JSONPath has it."""
+
+
 class BadPath(ValueError):
     """The selector is none that can be followed; says where."""
 
@@ -27,14 +32,22 @@ class BadPath(ValueError):
 class Test:
     """One comparison of a filter: the names below ``@``, and what has to stand there.
 
-    `literal` is a string's text or another scalar's spelling; None asks whether it exists.
+    `literals` are strings' texts or other scalars' spellings, one of which it has to be; none of
+    them asks whether it exists.
     """
 
     __test__ = False  # not one of pytest's
     names: tuple[str, ...]
-    literal: tuple[bool, str] | None
+    literals: tuple[tuple[bool, str], ...] = ()
     """(it is a string, its text)"""
     equal: bool = True
+
+    def joined(self, other: "Test") -> "Test | None":
+        """Either of two, where that is one comparison; else None."""
+        both = (self, other)
+        if self.names != other.names or not all(one.equal and one.literals for one in both):
+            return None
+        return replace(self, literals=self.literals + other.literals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +69,17 @@ class Step:
         """A member of that name, None for one that no step names, or an element; of an index
         below 0 is one that no step counts."""
         if key is None or isinstance(key, str):
-            return self.wild or (key is not None and key == self.name)
+            return self.wild or (key is not None and self._is_called(key))
         if self.span is None:
             return self.wild
         first, end, stride = self.span
         return key >= first and (end is None or key < end) and (key - first) % stride == 0
+
+    def _is_called(self, key: str) -> bool:
+        name = self.name
+        if name is None or not name.startswith(ANY_SPACE):
+            return key == name
+        return key.rpartition(" ")[2] == name[len(ANY_SPACE) :]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +103,14 @@ class _Reader:
 
     def path(self) -> Path:
         relative = self._take("@")
+        up = 0
+        while relative and self._take("^"):
+            up += 1
         rooted = relative or self._take("$")
         steps = [] if rooted else [self._first()]
         while self._at < len(self._text):
             steps.append(self._step())
-        return Path(tuple(steps), relative)
+        return Path(tuple(steps), relative, up)
 
     def _first(self) -> Step:
         return self._step() if self._text[:1] in {".", "["} else self._dotted(descendant=False)
@@ -120,7 +142,7 @@ class _Reader:
         if self._take("?"):
             return Step(tests=self._filter(), descendant=descendant)
         if self._text.startswith(("'", '"'), self._at):
-            return Step(name=self._string(), descendant=descendant)
+            return Step(name=self._quoted_name(), descendant=descendant)
         if found := _SLICE.match(self._text, self._at):
             self._at = found.end()
             end = int(found[2]) if found[2] else None
@@ -129,10 +151,30 @@ class _Reader:
         return Step(span=(index, index + 1, 1), descendant=descendant)
 
     def _filter(self) -> tuple[Test, ...]:
-        tests = [self._test()]
+        first = self._operand()
+        if self._text.startswith("||", self._at):
+            return (self._either(first),)
+        tests = [first]
         while self._take("&&"):
-            tests.append(self._test())
+            tests.append(self._operand())
         return tuple(tests)
+
+    def _operand(self) -> Test:
+        self._space()
+        if not self._take("("):
+            return self._test()
+        test = self._either(self._test())
+        self._need(")")
+        self._space()
+        return test
+
+    def _either(self, test: Test) -> Test:
+        while self._take("||"):
+            joined = test.joined(self._test())
+            if joined is None:
+                self._refuse("the same name and == on both sides of ||")
+            test = joined
+        return test
 
     def _test(self) -> Test:
         self._space()
@@ -148,12 +190,12 @@ class _Reader:
         self._space()
         equal = self._take("==")
         if not equal and not self._take("!="):
-            return Test(tuple(names), None)
+            return Test(tuple(names))
         self._space()
         quoted = self._text.startswith(("'", '"'), self._at)
         text = self._string() if quoted else self._match(_LITERAL, "a literal")[0]
         self._space()
-        return Test(tuple(names), (quoted, text), equal)
+        return Test(tuple(names), ((quoted, text),), equal)
 
     def _string(self) -> str:
         found = self._match(_QUOTED, "a string in quotes")
@@ -161,6 +203,12 @@ class _Reader:
         if re.search(r"\\[^'\"\\/]", inner):
             self._refuse("no escapes but those of quotes and backslashes")
         return re.sub(r"\\(.)", r"\1", inner)
+
+    def _quoted_name(self) -> str:
+        name = self._string()
+        if name.startswith(ANY_SPACE):
+            self._refuse("no name that begins with a star and a space")
+        return name
 
     def _space(self) -> None:
         self._match(_SPACE, "space")

@@ -1,5 +1,6 @@
 """What parsers of bodies give: bytes that pass as they are, and fields that rules select."""
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -14,7 +15,9 @@ class Rule:
     """What happens to the fields that `selector` finds; each kind of body says how it is read.
 
     `context` is a constant. `context_selector` names another field of the same record; where
-    that one is tokenised too its token is the context, as it is on the way back.
+    that one is tokenised too its token is the context, as it is on the way back. Of several
+    `alternatives` the first that stands there counts. `leading`: so many characters of the text
+    are the value, what follows them stays.
     """
 
     selector: str
@@ -23,6 +26,15 @@ class Rule:
     context: str | None = None
     context_selector: str | None = None
     on_error: Literal["block", "pass"] = "block"
+    leading: int | None = None
+
+
+_ALTERNATIVE = re.compile(r"(?:'[^']*'|\"[^\"]*\"|\|\||[^|'\"]|['\"])+")
+
+
+def alternatives(context_selector: str | None) -> list[str]:
+    """Those that are parted by ``|``, outside quotes."""
+    return [one.strip() for one in _ALTERNATIVE.findall(context_selector or "") if one.strip()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,10 +83,11 @@ class Field:
         context: "str | Field | None" = None,
         dropped: bytes = b"",
     ) -> None:
-        self.text = text
+        self.text = text[: rule.leading]
         self.rule = rule
         self.raw = raw
-        self.encode = encode
+        rest = text[len(self.text) :]
+        self.encode = (lambda new: encode(new + rest)) if rest else encode
         self.context = context if context is not None else rule.context
         self.dropped = dropped
         self.outcome: str | ItemError | None = None

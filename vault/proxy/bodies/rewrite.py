@@ -123,7 +123,9 @@ def _context(field: Field) -> str | None:
     if not isinstance(other, Field):
         return other
     if _gives_token(other):
-        return other.outcome if isinstance(other.outcome, str) else None
+        if isinstance(other.outcome, str):
+            return other.outcome
+        return other.text if other.rule.on_error == "pass" else None
     return None if _gives_token(field) else other.text
 
 

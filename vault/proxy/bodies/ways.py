@@ -9,8 +9,8 @@ its scopes) is not here: threads name it by where it stands in a container's ``b
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
-from vault.proxy.bodies.jsonpath import Path, Step, Test
-from vault.proxy.bodies.pieces import Rule
+from vault.proxy.bodies.jsonpath import ANY_SPACE, BadPath, Path, Step, Test
+from vault.proxy.bodies.pieces import Rule, alternatives
 
 MOST_STATES: Final = 512
 """So many are remembered: under descendants there are as many as a sender can think of."""
@@ -67,20 +67,32 @@ class State:
     """One container, as the paths see it."""
 
     __slots__ = (
-        "counts", "indexed", "leaves", "names", "remembered", "scopes", "shallow", "size",
-        "threads", "ways", "wild",
+        "any_scalar", "counts", "indexed", "leaves", "locals", "names", "remembered", "scopes",
+        "shallow", "size", "threads", "ways", "wild",
     )  # fmt: skip
 
-    def __init__(self, threads: Sequence[Thread], size: int, scopes: dict[int, int]) -> None:
+    def __init__(
+        self, threads: Sequence[Thread], size: int, scopes: dict[tuple[Step, ...], int]
+    ) -> None:
         self.threads = threads
         """None of them: no path leads on from here, and nothing in it matters."""
         self.size = size
         """How much its `bound` has."""
         self.scopes = scopes
-        """Rules whose contexts are looked for in it, and where their scopes stand in `bound`."""
+        """Contexts that are looked for in it, and where their scopes stand in `bound`."""
         steps = [thread.steps[thread.at] for thread in threads]
         self.names = frozenset(step.name for step in steps if step.name is not None)
+        self.locals = frozenset(
+            name[len(ANY_SPACE) :] for name in self.names if name.startswith(ANY_SPACE)
+        )
+        """Names that count in any namespace."""
         self.wild = any(step.wild for step in steps)
+        """Containers of any name matter."""
+        self.any_scalar = any(
+            step.wild and thread.at + 1 == len(thread.steps)
+            for thread, step in zip(threads, steps, strict=True)
+        )
+        """And so do scalars: the last step selects them."""
         self.indexed = any(step.span is not None for step in steps)
         self.counts = self.wild or self.indexed
         """Elements of an array matter."""
@@ -94,7 +106,10 @@ class State:
         """What tells its member of this name, or its element of this index, from the others."""
         if isinstance(name, int):
             return name if self.indexed else ANY_INDEX
-        return name if name in self.names else None
+        if name in self.names:
+            return name
+        local = name.rpartition(" ")[2]
+        return local if local in self.locals else None
 
     def leaf(self, name: str) -> tuple[Hit, ...]:
         """The goals at a leaf that no wildcard means: an attribute, a text."""
@@ -114,28 +129,23 @@ class Plan:
     """The rules of one kind of body."""
 
     def __init__(self, rules: Sequence[Rule], compiled: Callable[[str], Path]) -> None:
-        """`compiled` reads a selector. Raises what it raises."""
+        """`compiled` reads a selector. Raises what it raises, and BadPath."""
         self.rules = rules
         self._paths = [compiled(rule.selector).steps for rule in rules]
-        selectors = (rule.context_selector for rule in rules)
-        self._contexts = [compiled(text) if text else None for text in selectors]
+        self.contexts = [
+            [compiled(text) for text in alternatives(rule.context_selector)] for rule in rules
+        ]
+        """Of each rule: where its context is looked for, one after another."""
         self._states: dict[tuple[tuple[Thread, ...], int], State] = {}
-        self.absolute = {
-            number: at
-            for at, number in enumerate(
-                number
-                for number, context in enumerate(self._contexts)
-                if context is not None and not context.relative
-            )
-        }
-        """Rules whose contexts are looked for in the whole document, and where their scopes
-        stand in the root's `bound`."""
+        for rule, steps, contexts in zip(rules, self._paths, self.contexts, strict=True):
+            if any(context.up >= max(len(steps), 1) for context in contexts):
+                raise BadPath(f"{rule.context_selector!r}: further up than its field's path begins")
+        every = [one for contexts in self.contexts for one in contexts]
+        absolute = dict.fromkeys(one.steps for one in every if not one.relative)
+        self.absolute = {steps: at for at, steps in enumerate(absolute)}
+        """Contexts that are looked for in the whole document, and where their scopes stand in the
+        root's `bound`."""
         self.root = self._root()
-
-    def up(self, number: int) -> int:
-        """How many containers above a field of rule `number` its context is looked for."""
-        context = self._contexts[number]
-        return context.up if context is not None else 0
 
     def way(self, state: State, name: str | int) -> Way:
         """From `state` to its member of that name, or to its element of that index."""
@@ -150,10 +160,7 @@ class Plan:
     def _root(self) -> Way:
         """To the place above a document: its threads are at the root's own steps."""
         threads = [Thread(number, steps) for number, steps in enumerate(self._paths)]
-        for number, at in self.absolute.items():
-            context = self._contexts[number]
-            assert context is not None
-            threads.append(Thread(Told(at), context.steps))
+        threads += [Thread(Told(at), steps) for steps, at in self.absolute.items()]
         hits = tuple(Hit(thread.goal, ()) for thread in threads if not thread.steps)
         on = [thread for thread in threads if thread.steps]
         return Way(self._state(on, len(self.absolute)), None, (), hits)
@@ -197,22 +204,27 @@ class Plan:
         known = tuple(threads), size
         state = self._states.get(known)
         if state is None:
-            scopes: dict[int, int] = {}
-            for thread in known[0]:
-                number = thread.goal
-                if not isinstance(number, int) or number in scopes:
-                    continue
-                context = self._contexts[number]
-                if context is None or not context.relative:
-                    continue
-                if thread.at == len(thread.steps) - 1 - context.up:
-                    at = scopes[number] = size + len(scopes)
-                    threads.append(Thread(Told(at), context.steps))
+            scopes: dict[tuple[Step, ...], int] = {}
+            for steps in self._looked_for(known[0]):
+                at = scopes[steps] = size + len(scopes)
+                threads.append(Thread(Told(at), steps))
             state = State(threads, size + len(scopes), scopes)
             if len(self._states) < MOST_STATES:
                 self._states[known] = state
                 state.remembered = True
         return state
+
+    def _looked_for(self, threads: Sequence[Thread]) -> Sequence[tuple[Step, ...]]:
+        """The contexts that are looked for in a container with these threads."""
+        return list(
+            dict.fromkeys(
+                context.steps
+                for thread in threads
+                if isinstance(thread.goal, int)
+                for context in self.contexts[thread.goal]
+                if context.relative and thread.at == len(thread.steps) - 1 - context.up
+            )
+        )
 
 
 def _checks(condition: int, tests: Sequence[Test]) -> list[Thread]:

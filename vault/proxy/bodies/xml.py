@@ -1,8 +1,8 @@
 """XML and SOAP: expat reads, and its byte offsets let everything stay that is not replaced.
 
-UTF-8, ISO-8859-1 and US-ASCII. Every DOCTYPE is refused, and with it every entity of a document's
-own. Of an element's text the white space around it stays; a comment or CDATA mark within it goes
-when it is replaced.
+UTF-8, US-ASCII, ISO-8859-1 and -15, windows-1252. Every DOCTYPE is refused, and with it every
+entity of a document's own. Of an element's text the white space around it stays; a comment or
+CDATA mark within it goes when it is replaced.
 """
 
 import re
@@ -20,7 +20,8 @@ from vault.proxy.bodies.xpath import TEXT, compile_xpath
 
 _ATTRIBUTE = re.compile(rb"[ \t\r\n]([^\s=/<>\"']+)[ \t\r\n]*=[ \t\r\n]*(?:\"([^\"]*)\"|'([^']*)')")
 _TAG = re.compile(rb"<(?:[^\"'>]++|\"[^\"]*+\"|'[^']*+')*+>")
-_ENCODINGS = {"utf-8", "iso-8859-1", "us-ascii"}
+_ENCODINGS = {"utf-8", "iso-8859-1", "iso-8859-15", "windows-1252", "us-ascii"}
+_OTHER = "an encoding other than UTF-8, ISO-8859-1, ISO-8859-15, windows-1252 and US-ASCII"
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _WHITE = b" \t\r\n"
 
@@ -108,7 +109,7 @@ class XmlParser:
         if self._first and chunk:
             self._first = False
         if b"\x00" in self._data[:4] or self._data.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise Unparsable("an encoding other than UTF-8, ISO-8859-1 and US-ASCII", 0)
+            raise Unparsable(_OTHER, 0)
         try:
             self._expat.Parse(chunk, last)
         except expat.ExpatError as error:
@@ -129,7 +130,7 @@ class XmlParser:
     def _declared(self, _version: str, encoding: str | None, _standalone: int) -> None:
         self._encoding = (encoding or "utf-8").lower()
         if self._encoding not in _ENCODINGS:
-            raise self._broken("an encoding other than UTF-8, ISO-8859-1 and US-ASCII")
+            raise self._broken(_OTHER)
 
     def _doctype(self, *_: object) -> None:
         raise self._broken("a DOCTYPE")
@@ -226,9 +227,8 @@ class XmlParser:
             elif not text:
                 continue
             elif isinstance(goal, int):
-                place = self._holder(self._follow.up(goal))
-                scope = self._follow.scope(place, goal)
-                slot.offer(goal, self._follow.rules[goal], conditions, scope)
+                scopes = self._follow.scopes(goal, self._holder)
+                slot.offer(goal, self._follow.rules[goal], conditions, scopes)
             else:
                 goal.add(slot, conditions)
         if slot.offered:

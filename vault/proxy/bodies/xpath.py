@@ -2,22 +2,25 @@
 
 ``/a/p:b/@c``, ``//b`` (an element's text), ``*``, and conditions on attributes and on what stands
 below: ``//f:identifier[f:system/@value='urn:oid:1.2']/f:value/@value``, several joined by
-``and``. A context selector may begin with ``./`` (the element that holds the field) or ``../``.
-A prefix is one of the namespaces given; the one named "" is that of elements without a prefix.
+``and``, or several values of one thing by ``or``. A context selector may begin with ``./`` (the
+element that holds the field) or ``../``. A prefix is one of the namespaces given; the one named ""
+is that of elements without a prefix, and ``*:b`` is b of any namespace, or of none.
 """
 
 import re
 from collections.abc import Mapping
 from typing import NoReturn
 
-from vault.proxy.bodies.jsonpath import BadPath, Path, Step, Test
+from vault.proxy.bodies.jsonpath import ANY_SPACE, BadPath, Path, Step, Test
 
 TEXT = "text()"
 _NAME = r"[^\W\d][\w.\-]*"
-_STEP = re.compile(rf"(//?)(?:(\*)|(text\(\))|(@?)(?:({_NAME}):)?({_NAME}))")
-_INNER = re.compile(rf"\s*((?:(?:{_NAME}:)?{_NAME}/)*(?:@?(?:{_NAME}:)?{_NAME}))\s*")
+_PREFIX = rf"(?:({_NAME}|\*):)?"
+_ANY_PREFIX = rf"(?:(?:{_NAME}|\*):)?"
+_STEP = re.compile(rf"(//?)(?:(\*)(?!:)|(text\(\))|(@?){_PREFIX}({_NAME}))")
+_INNER = re.compile(rf"\s*((?:{_ANY_PREFIX}{_NAME}/)*(?:@?{_ANY_PREFIX}{_NAME}))\s*")
 _COMPARED = re.compile(r"(!?=)\s*(?:'([^']*)'|\"([^\"]*)\")\s*")
-_PART = re.compile(rf"(@?)(?:({_NAME}):)?({_NAME})")
+_PART = re.compile(rf"(@?){_PREFIX}({_NAME})")
 _UPWARDS = re.compile(r"\.(?=/)|\.\.(?:/\.\.)*(?=/)")
 
 
@@ -66,13 +69,22 @@ class _Reader:
 
     def _conditions(self) -> list[Test]:
         tests = [self._condition()]
-        while self._text.startswith("and", self._at):
-            self._at += 3
+        word = "or" if self._text.startswith("or", self._at) else "and"
+        while self._text.startswith(word, self._at):
+            self._at += len(word)
             tests.append(self._condition())
+            if word == "or":
+                tests = [self._either(*tests)]
         if not self._text.startswith("]", self._at):
             self._refuse("]")
         self._at += 1
         return tests
+
+    def _either(self, test: Test, other: Test) -> Test:
+        joined = test.joined(other)
+        if joined is None:
+            self._refuse("the same name and = on both sides of or")
+        return joined
 
     def _condition(self) -> Test:
         found = _INNER.match(self._text, self._at)
@@ -83,15 +95,19 @@ class _Reader:
         names = [self._name(part[1], part[2], part[3]) for part in parts if part]
         compared = _COMPARED.match(self._text, self._at)
         if compared is None:
-            return Test(tuple(names), None)
+            return Test(tuple(names))
         self._at = compared.end()
         if not names[-1].startswith("@"):
             names.append(TEXT)
         wanted = compared[2] if compared[2] is not None else compared[3]
-        return Test(tuple(names), (True, wanted), compared[1] == "=")
+        return Test(tuple(names), ((True, wanted),), compared[1] == "=")
 
     def _name(self, at: str, prefix: str | None, local: str) -> str:
         """As expat writes names: the namespace, a space, the local name."""
+        if prefix == "*":
+            if at:
+                self._refuse("no attribute of any namespace")
+            return ANY_SPACE + local
         if prefix is not None and prefix not in self._namespaces:
             self._refuse("a prefix that has a namespace")
         space = self._namespaces.get(prefix or "", "") if prefix or not at else ""
