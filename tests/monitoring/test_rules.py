@@ -97,6 +97,14 @@ FIRES: dict[str, tuple[Series, Labels, Series]] = {
         {},
         {"jeton_checkpoint_at_seconds": "0+60x120"},
     ),
+    "JetonWitnessAway": (
+        {"jeton_witnessed_at_seconds": "60x120"},
+        {},
+        {
+            'jeton_witnessed_at_seconds{instance="a"}': "0x120",
+            'jeton_witnessed_at_seconds{instance="b"}': "60+60x120",
+        },
+    ),
     "JetonRecordSpace": (
         {"jeton_record_space_alarm": "1x120"},
         {},

@@ -29,6 +29,7 @@ from tests.support.redis import Redis
 from tests.support.redis_services import on_redis
 from tests.support.service import Service, free_port, jeton
 from tests.support.upstream import upstream
+from tests.support.witnesses import WitnessProcess
 
 pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -57,7 +58,7 @@ NIR = next(iter(nirs(1)))
 def shortened(folder: Path) -> Path:
     text = PLAIN.read_text("utf-8")
     text = re.sub(r"for: \w+", "for: 0s", text)
-    text = text.replace("> 600", "> 1").replace("400 * 86400", "1")
+    text = text.replace("> 600", "> 1").replace("> 300", "> 1").replace("400 * 86400", "1")
     rules = folder / "rules.yaml"
     rules.write_text(text, "utf-8")
     return rules
@@ -176,11 +177,12 @@ def put_back(folder: Path) -> Service:
     return service
 
 
-def without_redis(folder: Path, redis: Redis) -> Service:
+def without_redis(folder: Path, redis: Redis, witness: WitnessProcess) -> Service:
     folder.mkdir()
     service = Service.create(folder)
     service.add_client("desk", GRANTS)
     on_redis(service, redis.settings())
+    service.edit(witness.watching())
     return service
 
 
@@ -221,7 +223,9 @@ def test_every_alert_fires_and_every_query_of_the_dashboard_has_data(
     expect(["JetonAbsent"], (), 30)
     redis = Redis(tmp_path / "redis").start()
     stack.callback(redis.kill)
-    far = without_redis(tmp_path / "far", redis)
+    witness = WitnessProcess.create(tmp_path).start()
+    stack.callback(witness.end)
+    far = without_redis(tmp_path / "far", redis, witness)
     troubled = Troubled.create(tmp_path / "troubled")
     behind = stack.enter_context(upstream())
     (tmp_path / "edge").mkdir()
@@ -231,10 +235,14 @@ def test_every_alert_fires_and_every_query_of_the_dashboard_has_data(
     for service in (far, troubled.service, halted):
         stack.callback(service.kill)
     far.start()
+    witness.trust(far.folder / "audit" / "public.pem")
     troubled.start()
     ports = [far.port, troubled.service.port, halted.port]
     prometheus.watch({"jeton": [*ports, free_port()], "jeton-proxy": [edge.pages]})
     assert until(lambda: len(prometheus.query("jeton_build_info")) == 4, (), 30)
+    signed = partial(prometheus.query, "jeton_witnessed_at_seconds > 0")
+    assert until(lambda: bool(signed()), (), 20)
+    witness.end()
     troubled.once()
     token = token_of(far, "desk")
     assert reveal(far, "desk", token) == 200
