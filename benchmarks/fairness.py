@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks import http as servers
+from benchmarks.awake import awake
 from benchmarks.cores import on_core
 from benchmarks.pace import COMMAND, Pace
 from benchmarks.population import nirs
@@ -20,6 +21,7 @@ from benchmarks.results import Result, result
 FULL = 10_000
 """Items of a full JSON batch, as shipped."""
 PATH = "/v1/tokenise/fr-nir"
+GOOD = b'"errors":[]}'
 
 
 def fairness(pace: Pace) -> Iterator[Result]:
@@ -35,6 +37,7 @@ def fairness(pace: Pace) -> Iterator[Result]:
         calls = 400 * pace.seconds
         alone: list[float] = []
         beside: list[float] = []
+        stack.enter_context(awake(servers.LOAD_CORE))
         stack.enter_context(on_core(servers.LOAD_CORE))
         _p99(port, credentials["bench-in"], calls)
         for _ in range(pace.rounds):
@@ -80,6 +83,8 @@ def _bulk(port: int, credential: str) -> Iterator[None]:
         if not sending.wait(60):
             raise SystemExit("the caller of full batches did not begin")
         yield
+        if not process.is_alive():
+            raise SystemExit("the caller of full batches was not answered as it should be")
     finally:
         process.kill()
         process.join()
@@ -91,8 +96,10 @@ def _send_batches(port: int, credential: str, sending: object) -> None:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     while True:
         connection.request("POST", PATH, body, _headers(credential))
-        if connection.getresponse().read() and not sending.is_set():  # type: ignore[attr-defined]
-            sending.set()  # type: ignore[attr-defined]
+        answer = connection.getresponse()
+        if answer.status != 200 or not answer.read().endswith(GOOD):
+            raise SystemExit(f"a full batch was answered {answer.status}")
+        sending.set()  # type: ignore[attr-defined]
 
 
 def _headers(credential: str) -> dict[str, str]:

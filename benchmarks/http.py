@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -59,7 +60,11 @@ request = function()
   at = at % #bodies + 1
   return wrk.format(nil, nil, nil, bodies[at])
 end
-done = function(summary) io.write(string.format("non-2xx: %d\\n", summary.errors.status)) end
+done = function(summary)
+  local wrong = summary.errors
+  local broken = wrong.connect + wrong.read + wrong.write
+  io.write(string.format("non-2xx: %d, broken: %d\\n", wrong.status, broken))
+end
 """
 
 
@@ -165,9 +170,11 @@ class Run:
 
 
 def wrk(target: Target, work: Work, seconds: float, folder: Path) -> Run:
-    """Load the server at (address, process id); ends the run if an answer is not 2xx."""
+    """Load the server at (address, process id); ends the run if an answer is not 2xx, if a
+    connection breaks, or if items of the first body fail, which an answer of 200 may name."""
     url, pid = target
     script, bodies = folder / "load.lua", folder / f"{work.name.replace(' ', '-')}.txt"
+    answered(url, work, work.bodies[0])
     script.write_text(SCRIPT)
     bodies.write_bytes(b"".join(b"%d\n%b" % (len(body), body) for body in work.bodies))
     environment = os.environ | {
@@ -185,9 +192,29 @@ def wrk(target: Target, work: Work, seconds: float, folder: Path) -> Run:
     spent = processor_seconds(pid) - before
     rate = re.search(r"Requests/sec:\s+([\d.]+)", out)
     count = re.search(r"(\d+) requests in", out)
-    if rate is None or count is None or "non-2xx: 0" not in out:
+    if rate is None or count is None or "non-2xx: 0, broken: 0\n" not in out:
         raise SystemExit(f"{work.name}: the load failed:\n{out}")
     return Run(float(rate.group(1)), int(count.group(1)) / spent)
+
+
+def answered(url: str, work: Work, body: bytes) -> None:
+    """Ends the run if the body is not answered with 200, or any of its items failed."""
+    headers = {"Content-Type": work.media_type, "Authorization": f"Bearer {work.credential}"}
+    if work.purpose:
+        headers["Jeton-Purpose"] = work.purpose
+    request = urllib.request.Request(url + work.path, body, headers)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            found = answer.read()
+    except urllib.error.HTTPError as refused:
+        raise SystemExit(f"{work.name}: answered {refused.code}") from None
+    if work.media_type == ARROW and answer.headers["Content-Type"] == ARROW:
+        table = pa.ipc.open_stream(found).read_all()
+        failed = len(table) - table["error"].null_count
+    else:
+        failed = len(json.loads(found).get("errors", ()))
+    if failed:
+        raise SystemExit(f"{work.name}: {failed} items of a request failed")
 
 
 def jeton(*words: str) -> Any:

@@ -10,9 +10,9 @@ import http.client
 import json
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -119,11 +119,8 @@ class Threads:
                 client.tokenise("fr-nir", nir)
 
         def all_of_them() -> None:
-            threads = [threading.Thread(target=work, args=(at,)) for at in range(THREADS)]
-            for thread in threads:
-                thread.start()
-            for thread in threads:
-                thread.join()
+            with ThreadPoolExecutor(THREADS) as pool:
+                list(pool.map(work, range(THREADS)))  # a call that failed is raised here
 
         return timed(THREADS * EACH, all_of_them)
 
