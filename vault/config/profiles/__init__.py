@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
-from vault.config.proxy import FieldRule, ProfileUse, Proxy, Route
+from vault.config.proxy import Choice, FieldRule, ProfileUse, Proxy, Route
 
 _FOLDER = Path(__file__).parent
 NAMES = tuple(sorted(file.stem for file in _FOLDER.glob("*.toml")))
@@ -21,6 +21,8 @@ class ProfileField(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     select: str
     transformation: str
     context_select: str | None = None
+    on_error: Choice = "block"
+    leading: int | None = None
 
 
 class Profile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -58,7 +60,15 @@ def _rules(use: ProfileUse | None) -> tuple[FieldRule, ...]:
     if use is None or not _is(use):
         return ()
     return tuple(
-        FieldRule(one.select, use.operation, one.transformation, None, one.context_select)
+        FieldRule(
+            one.select,
+            use.operation,
+            one.transformation,
+            None,
+            one.context_select,
+            one.on_error,
+            one.leading,
+        )
         for one in profile(use.name).fields
     )
 

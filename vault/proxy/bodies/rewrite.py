@@ -11,11 +11,20 @@ Ask = Callable[
 """(operation, transformation, texts, contexts) -> as many results, each a text or its error."""
 
 
+_WHY = {
+    "invalid_value": " (it is no value of the rule's transformation)",
+    "not_a_token": " (it is no token of the rule's transformation)",
+    "context_required": " (nothing stands there that the rule's context_select names)",
+}
+
+
 class Blocked(JetonError):
     """A field failed and its rule says that the body must not pass; names rule and code alone."""
 
     def __init__(self, rule: Rule, code: str) -> None:
-        super().__init__(f"a field selected by {rule.selector!r} failed: {code}")
+        super().__init__(
+            f"a field selected by {rule.selector!r} failed: {code}{_WHY.get(code, '')}"
+        )
         self.rule = rule
         self.code = code
 
@@ -144,4 +153,6 @@ def put_back(field: Field) -> bytes:
             outcome = error
     if rule.on_error == "pass":
         return field.raw
+    if isinstance(field.context, Field) and isinstance(field.context.outcome, ItemError):
+        put_back(field.context)  # why there is no context
     raise Blocked(rule, outcome.code if outcome is not None else "unanswered")
