@@ -54,6 +54,7 @@ class _Single(Caller):
 
 class _Reveal(Caller):
     abstract = True
+    reveals = True
 
     @task
     def one(self) -> None:
@@ -74,6 +75,7 @@ class _Processor(Caller):
     many. `--shape day` of shapes.py gives it the peaks of a day."""
 
     abstract = True
+    reveals = True
 
     @task(95)
     def take_in(self) -> None:

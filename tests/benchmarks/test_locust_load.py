@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from benchmarks.http import free_port
+from benchmarks.http import BARE, free_port, on_uvicorn
 from benchmarks.locust.short import service
 from tests.support.snippets import blocks
 
@@ -156,6 +156,20 @@ def test_a_call_of_the_client_that_fails_is_a_failure(target):
     assert code == 1
     assert "Unauthenticated" in printed
     assert target["JETON_CREDENTIAL"] not in printed
+
+
+@pytest.mark.parametrize("chosen", ["Detokenise", "SdkDetokenise"])
+def test_users_without_tokens_are_no_good_run(target, chosen):
+    broken = Target(target | {"JETON_CREDENTIAL": "x"})
+    code, printed = run(broken, *users(1, 1), chosen)
+    assert code != 0, printed
+
+
+def test_a_batch_that_is_not_said_to_be_without_errors_is_a_failure(target):
+    with on_uvicorn(BARE) as (url, _):
+        code, printed = run(Target(target | {"JETON_URL": url}), *users(1, 1), "Batches")
+    assert code == 1
+    assert "items failed" in printed
 
 
 def test_a_generator_without_time_left_is_a_crossed_threshold(target):
