@@ -1,6 +1,6 @@
 # The image of the service: Debian's Python, a virtual environment, nothing else.
 #
-#   buildah bud --build-arg EXTRAS=redis,proxy -t jeton .
+#   buildah bud --build-arg EXTRAS=redis,proxy,jwt,aws-kms -t jeton .
 #   buildah bud --target locust -t jeton-locust .
 #
 # DEBIAN is pinned to a point release; a release pipeline passes it with the digest that its
@@ -31,7 +31,7 @@ RUN apt-get update \
     && python3 -m venv --without-pip /opt/jeton
 COPY pyproject.toml README.md LICENSE CHANGELOG.md ./
 COPY vault ./vault
-ARG EXTRAS=redis,proxy
+ARG EXTRAS=redis,proxy,jwt,aws-kms
 RUN /opt/pip/bin/pip --python /opt/jeton/bin/python install --no-cache-dir --only-binary :all: \
         -c constraints.txt --build-constraint constraints.txt ".[${EXTRAS}]" \
     && find /opt/jeton -type d -name tests -prune -exec rm -r {} +

@@ -70,6 +70,11 @@ def test_its_packages_are_those_that_the_tests_ran_with(image: Image) -> None:
         assert known == "jeton" or pinned[known] == version, path.name
 
 
+def test_it_has_what_the_production_overlay_is_configured_with(image: Image) -> None:
+    packages = {path.name for path in (image.root / "opt/jeton/lib").glob("python3.*/*/*")}
+    assert {"redis", "aiohttp", "joserfc", "boto3"} <= packages
+
+
 def normal(name: str) -> str:
     """A package's name as indexes compare it."""
     return re.sub(r"[-_.]+", "-", name).lower()
