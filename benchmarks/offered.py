@@ -6,7 +6,7 @@ import json
 import tempfile
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 import uvloop
 
 from benchmarks import http
+from benchmarks.awake import awake
 from benchmarks.cores import on_core
 from benchmarks.curves import Curve
 from benchmarks.pace import COMMAND, Pace
@@ -34,36 +35,61 @@ PARTS = {"median": 50.0, "p99": 99.0, "p99.9": 99.9}
 def offered(pace: Pace) -> Iterator[Result | Curve]:
     command = COMMAND.format("offered")
     bodies = [json.dumps({"value": nir}).encode() for nir in nirs(2_000, seed=7)]
-    lines: dict[str, list[tuple[float, float]]] = {name: [] for name in (*PARTS, OWN)}
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         config = http.initialised(folder / "data")
         credential = http.add_clients(config, http.CLIENTS)["bench-in"]
         target = stack.enter_context(http.vault(config))
         work = http.Work("single", "/v1/tokenise/fr-nir", bodies, CONNECTIONS, credential)
-        most = http.wrk(target, work, 2, folder).rate
+        most = _most(target, work, pace, folder)
         port = int(target[0].rpartition(":")[2])
         requests = [_request(work, body) for body in bodies]
+        loads: dict[float, list[Load]] = {share: [] for share in SHARES[:: pace.of(1, 3)]}
         with on_core(http.LOAD_CORE):
-            for share in SHARES[:: pace.of(1, 3)]:
-                load = Load(port, requests, most * share, pace.of(10, 1))
-                uvloop.run(load.run())
-                for name, part in PARTS.items():
-                    lines[name].append((load.rate, float(np.percentile(load.taken, part))))
-                told = f"at {share:.0%} of the most, calls due at a constant rate"
-                yield result(f"p99 {told}", "ms", [lines["p99"][-1][1]], command)
-                late = float(np.percentile(load.late or [0.0], 99))
-                lines[OWN].append((load.rate, late))
-                yield result(f"p99 of the generator's own delay {told}", "ms", [late], command)
-    yield Curve(
+            for _ in range(pace.of(5, 1)):
+                for share, made in loads.items():
+                    made.append(Load(port, requests, most * share, pace.of(2, 1)))
+                    uvloop.run(made[-1].run())
+    for share, made in loads.items():
+        told = f"at {share:.0%} of the most, calls due at a constant rate"
+        p99 = [_percentile(load.taken, 99) for load in made]
+        late = [_percentile(load.late, 99) for load in made]
+        yield result(f"p99 {told}", "ms", p99, command)
+        yield result(f"p99 of the generator's own delay {told}", "ms", late, command)
+    yield _curve(loads)
+
+
+def _most(target: http.Target, work: http.Work, pace: Pace, folder: Path) -> float:
+    """Calls a second, asked as fast as it answers."""
+    with awake(http.LOAD_CORE):
+        for _ in range(pace.warm):
+            http.wrk(target, work, 1, folder)
+        return http.wrk(target, work, 2, folder).rate
+
+
+def _curve(loads: Mapping[float, Sequence["Load"]]) -> Curve:
+    """Of all calls of all rounds: a stall in one of them is to be seen."""
+    lines: dict[str, list[tuple[float, float]]] = {name: [] for name in (*PARTS, OWN)}
+    for made in loads.values():
+        taken = [one for load in made for one in load.taken]
+        for name, part in PARTS.items():
+            lines[name].append((made[0].rate, _percentile(taken, part)))
+        late = [one for load in made for one in load.late]
+        lines[OWN].append((made[0].rate, _percentile(late, 99)))
+    return Curve(
         "latency-by-load",
         "Latency of single calls against offered load, server on one core",
         "calls a second, at a constant rate",
         "milliseconds from when a call was due",
         lines,
-        f"{CONNECTIONS} connections. A call that finds none free waits for one, and that counts.",
+        f"{CONNECTIONS} connections. A call that finds none free waits for one, and that counts."
+        " Percentiles of all calls of all rounds.",
         log_y=True,
     )
+
+
+def _percentile(milliseconds: Sequence[float], part: float) -> float:
+    return float(np.percentile(milliseconds or [0.0], part))
 
 
 def _request(work: http.Work, body: bytes) -> bytes:
