@@ -270,6 +270,7 @@ def test_tokens_are_for_one_audience_each_and_the_cluster_s_is_for_its_keys() ->
         ("jeton", "aws", "sts.amazonaws.com"),
         ("jeton-proxy", "aws", "sts.amazonaws.com"),
         ("jeton", "issuer", None),
+        ("jeton-proxy", "issuer", None),
         ("intake", "jeton", "jeton"),
     }
 

@@ -70,6 +70,7 @@ def test_what_passes_the_proxy_s_pod_reaches_the_upstream_as_a_token(
             pod = deployment.pod("jeton-proxy", 0)
             with running([pod]):
                 pod.await_ready()
+                assert "issuer-away" not in pod.tail()
                 assert pod.probe("startupProbe")
                 assert pod.probe("livenessProbe")
                 [value] = nirs(1)
