@@ -10,10 +10,10 @@ those as it is, how many were refused, and how long a reveal took to be refused.
 import http.client
 import json
 import tempfile
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.pace import COMMAND, Pace
@@ -40,19 +40,16 @@ def measure(service: Service, seconds: float) -> Counter[int]:
     [value] = nirs(1)
     body = json.dumps({"value": value})
 
-    def call() -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", service.port)
+    def call(_: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
         while time.monotonic() < over:
             connection.request("POST", "/v1/tokenise/fr-nir", body, headers)
             answer = connection.getresponse()
             answer.read()
             found[answer.status] += 1
 
-    threads = [threading.Thread(target=call) for _ in range(CALLERS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(CALLERS) as pool:
+        list(pool.map(call, range(CALLERS)))  # a caller that failed is raised here
     return found
 
 
@@ -81,6 +78,8 @@ def figures(service: Service, proxy: FaultProxy, rounds: int, seconds: float) ->
             found = measure(service, seconds)
             rates[phase].append(found[200] / seconds)
             refused[phase].append(found.total() - found[200])
+        if refused[PHASES[0]][-1]:
+            raise SystemExit("calls were refused while Redis answered: nothing to compare with")
         reveals.append(refused_after(service, token))
         proxy.heal()
         time.sleep(1.0)
