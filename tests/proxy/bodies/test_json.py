@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.proxy.bodies.reversing import Reversing, cut, parsed, rewritten, rule, shape, texts
+from vault.proxy.bodies import json as json_bodies
 from vault.proxy.bodies.json import JsonParser
 from vault.proxy.bodies.pieces import Field, Limits, Unparsable
 
@@ -153,3 +154,40 @@ def test_little_is_held_of_a_long_array() -> None:
     parser = JsonParser([rule("$[?@.s=='x'].v")], Limits(token=200, record=200))
     for _ in range(100):
         assert parser.feed(b'[{"v":"1","s":"x"},' if not _ else b'{"s":"x","v":"1"},' * 20)
+
+
+@given(document=documents, paths=st.lists(st.sampled_from(PATHS), max_size=3), at=cuts)
+def test_strings_that_nobody_asks_for_pass_as_they_come(
+    document: object, paths: list[str], at: list[int]
+) -> None:
+    body = json.dumps(document, ensure_ascii=False).encode()
+    rules = [rule(path) for path in paths]
+    whole = shape(parsed(JsonParser(rules), [body]))
+    with pytest.MonkeyPatch.context() as patching:
+        patching.setattr(json_bodies, "_LONG_FROM", 1)
+        assert shape(parsed(JsonParser(rules), cut(body, at))) == whole
+        assert shape(parsed(JsonParser(rules), cut(body, range(len(body))))) == whole
+
+
+def test_a_long_string_that_nobody_asks_for_passes() -> None:
+    for begin, end in ((b'{"a":"1","b":"', b'"}'), (b'{"c":["', b'"],"a":"1"}')):
+        parser = JsonParser([rule("a")], Limits(token=100_000, record=100_000))
+        pieces = [*parser.feed(begin)]
+        for _ in range(9):
+            pieces += parser.feed(b"\\u00e9" + b"A" * 40_000 + b"\\")
+            pieces += parser.feed(b"n")
+        pieces += [*parser.feed(end), *parser.close()]
+        assert texts(pieces) == ["1"]
+        assert sum(len(p.raw if isinstance(p, Field) else p) for p in pieces) > 9 * 40_000
+
+
+@pytest.mark.parametrize("end", [b"", b'"', b'",}', b'\n"}', b'\\x"}', b'" "'])
+def test_a_long_string_has_an_end(end: bytes) -> None:
+    parser = JsonParser([rule("a")])
+    with pytest.raises(Unparsable, match="at byte"):
+        parsed(parser, [b'{"b":"' + b"A" * 70_000, b"A", end])
+
+
+def test_a_long_string_that_is_asked_for_has_a_limit() -> None:
+    with pytest.raises(Unparsable):
+        parsed(JsonParser([rule("a")], Limits(token=100_000)), [b'{"a":"', *[b"A" * 70_000] * 2])

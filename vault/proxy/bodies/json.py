@@ -26,6 +26,12 @@ _SCALAR = rb'(?:"' + _CHARS + rb'"|' + _NUMBER + rb"|true|false|null)"
 _VALUE = _WS + rb"(?:([{\[])|(" + _SCALAR + rb")" + _WS
 _MEMBER = re.compile(_WS + rb'("' + _CHARS + rb'")' + _WS + rb":" + _VALUE + rb"([,}]))")
 _ELEMENT = re.compile(rb"()" + _VALUE + rb"([,\]]))")
+# A string that goes on: as far as it is there, but for what may be the beginning of an escape.
+_LONG_MEMBER = re.compile(_WS + rb'("' + _CHARS + rb'")' + _WS + rb":" + _WS + rb'"' + _CHARS)
+_LONG_ELEMENT = re.compile(rb"()" + _WS + rb'"' + _CHARS)
+_LONG = re.compile(_CHARS)
+_GOES_ON = re.compile(rb"(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")
+_LONG_FROM = 64 * 1024
 _END = {True: re.compile(_WS + rb"\]"), False: re.compile(_WS + rb"\}")}
 _NEXT = {True: re.compile(_WS + rb"([,\]])"), False: re.compile(_WS + rb"([,}])")}
 _ROOT = re.compile(_WS + rb"(?:([{\[])|(" + _SCALAR + rb")(?=[ \t\r\n]))")
@@ -120,6 +126,7 @@ class JsonParser:
         self._frames: list[_Frame] = []
         self._roots = 0
         self._after = False  # a container has just ended: a comma or the end of its parent follows
+        self._long = False  # within a string that no rule asks about and that is not all here
         self._begun = False
         self._holding = Holding(self._limits.record)
 
@@ -159,7 +166,9 @@ class JsonParser:
         if not self._begun and not self._bom(last=last):
             return
         while True:
-            if not self._frames:
+            if self._long:
+                going = self._read_long()
+            elif not self._frames:
                 going = self._read_root()
             elif self._after:
                 going = self._read_next(self._frames[-1])
@@ -232,7 +241,7 @@ class JsonParser:
                     return True
             found = one(data, window.at)
             if found is None:
-                return frame.fresh and self._read_end(frame)
+                return (frame.fresh and self._read_end(frame)) or self._begin_long(frame)
             key: str | int
             if frame.array:
                 key = frame.index
@@ -251,6 +260,36 @@ class JsonParser:
             if found[4] != b",":
                 self._leave(frame)
                 return True
+
+    def _begin_long(self, frame: _Frame) -> bool:
+        """Documents stand in strings, in base 64: what no rule asks about need not be held."""
+        window, data = self._window, self._window.data
+        if len(data) - window.at < _LONG_FROM:
+            return False
+        found = (_LONG_ELEMENT if frame.array else _LONG_MEMBER).match(data, window.at)
+        if found is None or not _GOES_ON.match(data, found.end()):
+            return False
+        key: str | int = frame.index if frame.array else self._text(found[1])
+        if self._follow.way(frame.place, key).hits:
+            return False
+        frame.index += 1
+        frame.fresh = False
+        window.at = found.end()
+        self._long = True
+        return True
+
+    def _read_long(self) -> bool:
+        window, data = self._window, self._window.data
+        found = _LONG.match(data, window.at)
+        assert found is not None
+        window.at = found.end()
+        if data.startswith(b'"', window.at):
+            window.at += 1
+            self._long, self._after = False, True
+            return True
+        if not _GOES_ON.match(data, window.at):
+            raise window.broken("a string that is not well formed")
+        return False
 
     def _read_end(self, frame: _Frame) -> bool:
         found = frame.reading.end(self._window.data, self._window.at)
