@@ -116,6 +116,8 @@ def run(names: list[str], quick: bool, folder: Path) -> int:
                 for one in BENCHMARKS[name](QUICK if quick else WHOLE):
                     if isinstance(one, Curve):
                         plots.append(one)
+                    elif any(one.name == other.name for other in results):
+                        raise ValueError(f"two figures are called {one.name}")
                     else:
                         results.append(one)
                         progress.update(task, description=one.name)

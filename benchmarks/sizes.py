@@ -57,7 +57,7 @@ def _engine(pace: Pace) -> Iterator[Result | Curve]:
             bounds.append(lines["ten AES blocks a value, OpenSSL"][-1][1])
             fr_nir = lines["fr-nir"][-1][1]
             yield result(
-                f"fr-nir, batches of {size:,}", "values/s", [fr_nir], _COMMAND, bounds[-1:]
+                f"engine, fr-nir, batches of {size:,}", "values/s", [fr_nir], _COMMAND, bounds[-1:]
             )
     yield Curve(
         "engine-by-size",

@@ -54,6 +54,17 @@ def serves(pid):
         return False
 
 
+def test_two_figures_of_one_name_could_not_be_compared(tmp_path, monkeypatch, capsys):
+    one = Result("same", "s", 1.0, 0.0, None, None, None, "python -m x")
+    monkeypatch.setitem(BENCHMARKS, "first", lambda pace: iter([one]))
+    monkeypatch.setitem(BENCHMARKS, "second", lambda pace: iter([one]))
+    with pytest.raises(SystemExit) as ended:
+        main(["run", "first", "second", "--quick", "--results", str(tmp_path)])
+    assert ended.value.code == 1
+    assert "FAILED: second: ValueError: two figures are called same" in capsys.readouterr().err
+    assert len(read(tmp_path / "latest.json")) == 1
+
+
 def test_a_benchmark_that_fails_is_named_and_the_others_go_on(tmp_path, monkeypatch, capsys):
     def fails(pace):
         yield Result("half", "s", 1.0, 0.0, None, None, None, "python -m x")
