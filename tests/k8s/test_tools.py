@@ -91,8 +91,8 @@ def test_a_manifest_that_is_not_valid_would_be_found(
     """The tool is asked as above; it ends with 0 where it does not know a kind."""
     version = list(newest(schemas))[-1]
     for before, after, said in (
-        ("preStop:", "preStopp:", "preStopp"),
-        ("kind: StatefulSet", "kind: Unheard", "Unheard"),
+        ("runAsNonRoot:", "runAsNoRoot:", "runAsNoRoot"),
+        ("kind: ServiceAccount", "kind: Unheard", "Unheard"),
     ):
         bad = tmp_path / "bad.yaml"
         bad.write_text(manifest.read_text("utf-8").replace(before, after), "utf-8")
