@@ -30,8 +30,8 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem } dd
 CAPTION = (
     "Medians. The baseline was measured in turn with the value, in the same run; the ratio is the"
     " median of the pairs' ratios, and the spread the interquartile range over the median, of the"
-    " ratios where there is a baseline; what has none was measured once. Absolute figures belong to"
-    " this machine; ratios travel."
+    " ratios where there is a baseline. A figure without a spread was measured once. Absolute"
+    " figures belong to this machine; ratios travel."
 )
 HEAD = "".join(
     f"<th{' class=n' if right else ''}>{word}</th>"
