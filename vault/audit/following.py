@@ -1,5 +1,6 @@
 """Follows the record as it is written: each sealed entry once, from a place in each chain on."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -66,6 +67,9 @@ class _Chain:
         assert self._file is not None
         lines: list[bytes] = []
         begins = self._file.tell()
+        # What was read ahead is forgotten: it may have been half a group, cut off since.
+        self._file.seek(0, os.SEEK_END)
+        self._file.seek(begins)
         while (line := self._file.readline()).endswith(b"\n"):
             if not line.startswith(SEAL_START):
                 lines.append(line)
@@ -89,8 +93,11 @@ class _Chain:
         return next(iter(fitting[-1:] or paths[:1]), None)
 
     def _open(self, segment: Path) -> bool:
-        """False where its header is not whole yet."""
-        file = segment.open("rb")
+        """False where its header is not whole yet, or retention has dropped it meanwhile."""
+        try:
+            file = segment.open("rb")
+        except FileNotFoundError:
+            return False
         if not file.readline().endswith(b"\n"):
             file.close()
             return False

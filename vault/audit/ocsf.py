@@ -40,6 +40,9 @@ SEVERE: Final[Mapping[str, int]] = {
 DATABASE, TABLE = 1, 3
 SYSTEM = 3
 """A user that is a program."""
+PERSONS: Final = 100
+"""So many of an entry are named, so that a syslog server that takes 8,192 octets (RFC 5425 asks for
+them) does not cut an event short; the record has all."""
 
 
 def event(writer: str, entry: Entry) -> dict[str, Any]:
@@ -127,4 +130,9 @@ def _unmapped(entry: Entry) -> dict[str, Any]:
     fields: dict[str, Any] = msgspec.to_builtins(entry)
     detail = fields.pop("detail", None) or {}
     said = {"seq", "time", "principal", "credential", "source", "code", "count", "transformation"}
-    return {name: told for name, told in (fields | detail).items() if name not in said}
+    told = {
+        name: one for name, one in (fields | detail).items() if name not in said and one is not None
+    }
+    if (more := len(told.get("persons", ())) - PERSONS) > 0:
+        told |= {"persons": told["persons"][:PERSONS], "persons_left_out": more}
+    return told

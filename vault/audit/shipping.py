@@ -17,8 +17,14 @@ from urllib.parse import SplitResult
 from vault.audit.following import Located
 from vault.audit.ocsf import CRITICAL, HIGH, LOW, event
 from vault.audit.segment import sync_folder
+from vault.deadline import ending, post
 
 TIMEOUT_SECONDS: Final = 30.0
+"""For each step, and for all of a sending: with what its size adds."""
+SLOWEST: Final = 50_000
+"""Bytes a second of a receiver that is waited for."""
+BODY_BYTES: Final = 1_000_000
+"""Of one POST, if its events allow: more than a mebibyte is too large for many receivers."""
 SYSLOG_PORT: Final = 6514
 BATCH: Final = 500
 LOG_AUDIT: Final = 13
@@ -73,24 +79,23 @@ class Http:
             self._headers["Authorization"] = f"Bearer {token}"
 
     def send(self, batch: Sequence[Located]) -> None:
-        body = b"\n".join(_line(event(*located)) for located in batch) + b"\n"
-        path = (self._url.path or "/") + (f"?{self._url.query}" if self._url.query else "")
-        connection = self._connection()
+        body = bytearray()
+        for located in batch:
+            line = _line(event(*located)) + b"\n"
+            if body and len(body) + len(line) > BODY_BYTES:
+                self._post(bytes(body))
+                body.clear()
+            body += line
+        self._post(bytes(body))
+
+    def _post(self, body: bytes) -> None:
+        whole = _patience(body)
         try:
-            connection.request("POST", path, body, self._headers)
-            status = connection.getresponse().status
+            status = post(self._url, self._tls, body, self._headers, TIMEOUT_SECONDS, whole)
         except http.client.HTTPException as error:
-            raise Unconfirmed("its answer is no HTTP") from error
-        finally:
-            connection.close()
+            raise Unconfirmed("it hung up, was too slow, or its answer is no HTTP") from error
         if not 200 <= status < 300:
             raise Unconfirmed(f"it answered {status}")
-
-    def _connection(self) -> http.client.HTTPConnection:
-        host, port = self._url.hostname or "", self._url.port
-        if self._tls is None:
-            return http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
-        return http.client.HTTPSConnection(host, port, timeout=TIMEOUT_SECONDS, context=self._tls)
 
 
 class Syslog:
@@ -105,9 +110,13 @@ class Syslog:
         self._name = socket.gethostname() or "-"
 
     def send(self, batch: Sequence[Located]) -> None:
-        raw = socket.create_connection((self._host, self._port), TIMEOUT_SECONDS)
-        with self._tls.wrap_socket(raw, server_hostname=self._host) as connection:
-            connection.sendall(b"".join(self._message(event(*located)) for located in batch))
+        messages = b"".join(self._message(event(*located)) for located in batch)
+        with (
+            socket.create_connection((self._host, self._port), TIMEOUT_SECONDS) as plain,
+            ending(plain, _patience(messages)),
+            self._tls.wrap_socket(plain, server_hostname=self._host) as connection,
+        ):
+            connection.sendall(messages)
             try:
                 connection.unwrap()
             except ssl.SSLError as error:
@@ -120,6 +129,11 @@ class Syslog:
         head = f"<{priority}>1 {at} {self._name} jeton {os.getpid()} ocsf - "
         message = head.encode() + _line(told)
         return b"%d %s" % (len(message), message)
+
+
+def _patience(sent: bytes) -> float:
+    """The seconds that a sending of this may take."""
+    return TIMEOUT_SECONDS + len(sent) / SLOWEST
 
 
 def _line(told: dict[str, Any]) -> bytes:

@@ -10,10 +10,10 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
-import http.client
 import os
 import secrets
 import ssl
+import threading
 import time
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,9 +23,11 @@ import msgspec
 from vault.audit.entry import Detail
 from vault.audit.locking import FileLock
 from vault.audit.segment import sync_folder
+from vault.deadline import post
 from vault.ledger.committer import Tell
 
 TIMEOUT_SECONDS = 5.0
+"""For each step of a post; all of it has twice as long."""
 LOOK_SECONDS, LONGEST_WAIT = 1.0, 300.0
 """How often others' alarms are looked for, and how long a receiver that fails is left alone."""
 SIGNATURE = "Jeton-Signature"
@@ -42,6 +44,7 @@ class Alarms:
         self._tell = tell
         self._task: asyncio.Task[None] | None = None
         self._raised = asyncio.Event()
+        self._closing = threading.Event()
 
     def start(self) -> None:
         """Deliver what is there, and whatever comes."""
@@ -52,6 +55,8 @@ class Alarms:
         self._url = url
 
     async def close(self) -> None:
+        """What is under way is ended with its time; what is left is for the next start."""
+        self._closing.set()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -101,7 +106,7 @@ class Alarms:
             return True  # another worker is at it
         try:
             for path in sorted(self._folder.glob("*.json")):
-                if not self._post(url, path.read_bytes()):
+                if self._closing.is_set() or not self._post(url, path.read_bytes()):
                     return False
                 path.unlink()
             return True
@@ -110,25 +115,12 @@ class Alarms:
 
     def _post(self, address: str, body: bytes) -> bool:
         url = urlsplit(address)
-        assert url.hostname is not None  # judged with the configuration
-        connection: http.client.HTTPConnection
-        if url.scheme == "https":
-            context = ssl.create_default_context()
-            connection = http.client.HTTPSConnection(
-                url.hostname, url.port, timeout=TIMEOUT_SECONDS, context=context
-            )
-        else:
-            connection = http.client.HTTPConnection(url.hostname, url.port, timeout=TIMEOUT_SECONDS)
-        try:
-            headers = {
-                "Content-Type": "application/json",
-                SIGNATURE: signature(self._key, body, int(time.time())),
-            }
-            path = (url.path or "/") + (f"?{url.query}" if url.query else "")
-            connection.request("POST", path, body, headers)
-            status = connection.getresponse().status
-        finally:
-            connection.close()
+        tls = ssl.create_default_context() if url.scheme == "https" else None
+        headers = {
+            "Content-Type": "application/json",
+            SIGNATURE: signature(self._key, body, int(time.time())),
+        }
+        status = post(url, tls, body, headers, TIMEOUT_SECONDS, 2 * TIMEOUT_SECONDS)
         arrived = 200 <= status < 300
         if not arrived:
             self._tell("alarm_failed", {"error": f"HTTP{status}"})
