@@ -42,7 +42,7 @@ docs: .venv/installed
 	@echo "docs/_build/html/index.html"
 
 bench: .venv/peers
-	@for program in redis-server postgresql libbcprov-java default-jdk-headless wrk; do \
+	@for program in redis-server postgresql libbcprov-java default-jdk-headless wrk nginx-light procps; do \
 		bash .ci/components $$program || echo "no comparison with $$program" >&2; done
 	$(RUN) benchmarks run
 	@echo "benchmarks/results/report.html"
