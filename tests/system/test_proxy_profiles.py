@@ -64,7 +64,8 @@ MORE_FHIR = f"""{{"resourceType": "Bundle", "entry": [{{"resource": {{"resourceT
   {{"resource": {{"resourceType": "Coverage", "subscriberId": "{SECOND}",
     "beneficiary": {{"identifier": {{"system": "{INS}", "value": "{NIR}"}}}} }} }},
   {{"resource": {{"resourceType": "Coverage", "subscriberId": "A-77"}} }},
-  {{"resource": {{"resourceType": "Practitioner", "id": "p1", "birthDate": "1955-12-01"}} }},
+  {{"resource": {{"resourceType": "Practitioner", "birthDate": "1955-12-01",
+    "identifier": [{{"system": "urn:rpps", "value": "10001234567"}}]}} }},
   {{"resource": {{"resourceType": "Patient", "birthDate": "1984-05-12",
     "identifier": [{{"system": "urn:other", "value": "77"}}]}} }},
   {{"resource": {{"resourceType": "Parameters", "parameter": [
@@ -73,7 +74,8 @@ LINES = "".join(
     f'{{"identifier": [{{"system": "{INS}", "value": "{nir}"}}], "birthDate": "{born}"}}\n'
     for nir, born in ((NIR, "1984-05-12"), (SECOND, "1955-12-01"))
 )
-MORE_FHIR_XML = f"""<f:Bundle xmlns:f="http://hl7.org/fhir"><f:Patient><f:id value="p1"/>
+MORE_FHIR_XML = f"""<f:Bundle xmlns:f="http://hl7.org/fhir"><f:Patient><f:identifier>
+<f:system value="urn:other"/><f:value value="77"/></f:identifier>
 <f:birthDate value="1984-05-12"><f:extension url="{BIRTH_TIME}"><f:valueDateTime
   value="1984-05-12T04:30:00Z"/></f:extension></f:birthDate></f:Patient><f:Coverage><f:beneficiary>
 <f:identifier><f:value value="{NIR}"/><f:system value="{INS[:-1]}11"/></f:identifier>
@@ -118,8 +120,8 @@ MESSAGES = [
 ]
 # No token can be made of a part of a date, nor of one that nothing stands beside to bind it to.
 REFUSED = [
-    ("fhir", "application/fhir+json", '{"id": "1", "birthDate": "1984-05"}', "invalid_value"),
-    ("fhir", "application/fhir+json", '{"birthDate": "1984-05-12"}', "context_required"),
+    ("fhir", "application/fhir+json", FHIR.replace("1984-05-12", "1984-05"), "invalid_value"),
+    ("fhir", "application/json", '{"id": "1", "birthDate": "1984-05-12"}', "context_required"),
     ("cda", "text/xml", CDA.replace("19840512", "1984"), "invalid_value"),
     ("hl7-pam-fr", "application/hl7-v2", HL7.replace("19840512", "1984"), "invalid_value"),
     ("iso20022", "text/xml", ISO.replace(NIR, "284057512345699"), "invalid_value"),
