@@ -7,12 +7,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 
 import pytest
 
-from tests.abuse.flood import settled
+from tests.support.hanging_up import Behind, Taken, behind_it
 from tests.support.proxied import Edge
 
 pytestmark = pytest.mark.system
@@ -34,15 +33,6 @@ upstream = "main"
 path = "/guarded"
 guard_responses = "block"
 """
-STUCK = """
-[proxy.upstreams.stuck]
-urls = ["http://127.0.0.1:{}"]
-answer_timeout = 1
-[proxy.routes.stuck]
-listener = "main"
-upstream = "stuck"
-path = "/stuck"
-"""
 LINE = b'{"nir": "284057512345672", "x": "' + b"y" * 4_000 + b'"}\n'
 PIECE = LINE * 64
 MANY = 400
@@ -51,68 +41,10 @@ TOO_LARGE = b"HTTP/1.1 413 Content Too Large\r\nContent-Length: 3\r\n\r\nbig"
 OK = b"HTTP/1.1 200 OK\r\n"
 
 
-@dataclass
-class Taken:
-    """One connection that the upstream had."""
-
-    connection: socket.socket
-    received: bytes = b""
-    """The last of what came."""
-    size: int = 0
-    ended: threading.Event = field(default_factory=threading.Event)
-
-    def head(self) -> bytes:
-        while b"\r\n\r\n" not in self.received and self.more():
-            pass
-        return self.received
-
-    def more(self) -> bool:
-        with suppress(OSError):
-            got = self.connection.recv(65_536)
-            self.received = (self.received + got)[-65_536:]
-            self.size += len(got)
-            return got != b""
-        return False
-
-
-class Behind:
-    """Does with each connection what `does` says, and then hangs up."""
-
-    def __init__(self, listening: socket.socket) -> None:
-        self.does: Callable[[Taken], object] = Taken.head
-        self.taken: list[Taken] = []
-        self._listening = listening
-
-    def serve(self) -> None:
-        with suppress(OSError):
-            while True:
-                connection, _ = self._listening.accept()
-                connection.settimeout(15)
-                self.taken.append(taken := Taken(connection))
-                threading.Thread(target=self._serve, args=(taken,), daemon=True).start()
-
-    def _serve(self, taken: Taken) -> None:
-        with taken.connection, suppress(OSError):
-            self.does(taken)
-        taken.ended.set()
-
-
-@contextmanager
-def behind_it() -> Iterator[tuple[int, Behind]]:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        behind = Behind(listening)
-        thread = threading.Thread(target=behind.serve, daemon=True)
-        thread.start()
-        yield listening.getsockname()[1], behind
-        listening.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
-
-
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Edge, Behind]]:
     with behind_it() as (port, behind):
-        routes = ROUTES + STUCK.format(port)
-        edge = Edge.create(tmp_path_factory.mktemp("edge"), port, routes)
+        edge = Edge.create(tmp_path_factory.mktemp("edge"), port, ROUTES)
         with edge.running():
             yield edge, behind
 
@@ -210,28 +142,6 @@ def test_an_answer_before_the_body_has_ended(
     upload.close()
 
 
-@pytest.mark.parametrize("early", [b"", TOO_LARGE], ids=["silent", "answers"])
-def test_an_upstream_that_takes_no_more_of_a_body(early: bytes, edge: Edge, behind: Behind) -> None:
-    """Its connection is given up, whether it has answered or not."""
-    assert edge.process is not None
-    files, looked_at = settled(edge.process.pid, 0, patience=1), threading.Event()
-
-    def does(taken: Taken) -> None:
-        taken.head()
-        taken.connection.sendall(early)
-        looked_at.wait(20)
-
-    behind.does = does
-    upload = Upload(edge.port, "/stuck")
-    answer = upload.answer()
-    body = answer.read()
-    assert answer.status == (413 if early else 504)
-    assert early or json.loads(body)["code"] == "upstream_timeout"
-    upload.close()
-    assert settled(edge.process.pid, files) <= files
-    looked_at.set()
-
-
 def test_the_next_request_after_an_early_answer(edge: Edge, behind: Behind) -> None:
     """Its caller sends the whole body all the same, and then asks for something else."""
     behind.does = and_reads_on
@@ -312,23 +222,6 @@ def test_a_caller_that_ends_in_the_middle_of_a_body(
             connection.close()
         assert behind.taken[0].ended.wait(10)
     assert not behind.taken[0].received.endswith(b"0\r\n\r\n")
-
-
-def test_a_caller_that_half_closes_is_taken_to_be_gone(edge: Edge, behind: Behind) -> None:
-    """Nobody can tell it from one that is; what it asked for is not waited for."""
-
-    def does(taken: Taken) -> None:
-        taken.head()
-        while taken.more():  # never answers: until it is hung up on
-            pass
-
-    behind.does = does
-    with socket.create_connection(("127.0.0.1", edge.port), timeout=15) as connection:
-        connection.sendall(b"GET /plain HTTP/1.1\r\nHost: a\r\n\r\n")
-        until(lambda: bool(behind.taken))
-        connection.shutdown(socket.SHUT_WR)
-        assert connection.recv(100) == b""
-    assert behind.taken[0].ended.wait(4)  # before `answer_timeout`
 
 
 def test_a_caller_that_hangs_up_in_the_middle_of_an_answer(edge: Edge, behind: Behind) -> None:
