@@ -97,6 +97,11 @@ MORE_HL7 = (
     f"NK1|1{'|' * 15}19840512{'|' * 17}{NIR}^^^N&1.2.250.1.213.1.4.8&ISO^INS\r"
     f"IN1|1{'|' * 17}19840512{'|' * 18}A77{'|' * 13}79^^^X^PI\r\x1c\r"
 )
+QUERY = (
+    "MSH|^~\\&|A|B|C|D|20260101||QBP^Q22|1|P|2.5\r"
+    f"QPD|IHE PDQ Query|1|@PID.3.1^{NIR}~@PID.5.1^DOE~@PID.7^19840512\r"
+)
+PATCH = '[{"op": "replace", "path": "/birthDate", "value": "1984-05-12"}]'
 MORE_ISO = f"""<b:Document xmlns:b="urn:iso:std:iso:20022:tech:xsd:pain.008.001.08"><b:Dbtr>
 <b:Nm>DOE</b:Nm><b:Id><b:PrvtId><b:DtAndPlcOfBirth><b:BirthDt>1984-05-12</b:BirthDt>
 </b:DtAndPlcOfBirth></b:PrvtId></b:Id></b:Dbtr><b:Dbtr><b:Id><b:PrvtId><b:DtAndPlcOfBirth>
@@ -116,12 +121,14 @@ MESSAGES = [
     ("fhir", "application/xml", MORE_FHIR_XML),
     ("cda", "application/xml", MORE_CDA),
     ("hl7-pam-fr", "x-application/hl7-v2+er7", MORE_HL7),
+    ("hl7-pam-fr", "application/hl7-v2", QUERY),
     ("iso20022", "text/xml", MORE_ISO),
 ]
 # No token can be made of a part of a date, nor of one that nothing stands beside to bind it to.
 REFUSED = [
     ("fhir", "application/fhir+json", FHIR.replace("1984-05-12", "1984-05"), "invalid_value"),
     ("fhir", "application/json", '{"id": "1", "birthDate": "1984-05-12"}', "context_required"),
+    ("fhir", "application/json-patch+json", PATCH, "context_required"),
     ("cda", "text/xml", CDA.replace("19840512", "1984"), "invalid_value"),
     ("hl7-pam-fr", "application/hl7-v2", HL7.replace("19840512", "1984"), "invalid_value"),
     ("iso20022", "text/xml", ISO.replace(NIR, "284057512345699"), "invalid_value"),

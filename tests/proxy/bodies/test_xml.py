@@ -153,6 +153,12 @@ def test_depth_and_tokens_have_limits() -> None:
             XmlParser([rule("//a")], Limits(token=100, depth=10)).feed(body)
 
 
+def test_a_document_may_stand_in_an_attribute() -> None:
+    body = b"<a><data value='" + b"A" * 3_000_000 + b"'/><b>1</b></a>"
+    pieces = parsed(XmlParser([rule("/a/b")]), cut(body, range(0, len(body), 65_536)))
+    assert texts(pieces) == ["1"]
+
+
 def test_a_long_text_that_nobody_asks_for_passes() -> None:
     reader = XmlParser([rule("/a/b")], Limits(token=100))
     sent = list(reader.feed(b"<a>" + b"1" * 90))

@@ -41,7 +41,7 @@ def alternatives(context_selector: str | None) -> list[str]:
 class Limits:
     """How many bytes one token and one record may hold in memory, and how deep bodies nest."""
 
-    token: int = 1 << 20
+    token: int = 4 << 20
     record: int = 4 << 20
     depth: int = 128
 
