@@ -189,9 +189,15 @@ def behind(running: tuple[Edge, Behind]) -> Iterator[Behind]:
         pass
 
 
-def asked(edge: Edge, head: str = ASKING, path: str = "/chat", more: bytes = b"") -> socket.socket:
+def asked(
+    edge: Edge,
+    head: str = ASKING,
+    path: str = "/chat",
+    more: bytes = b"",
+    line: str = "GET {} HTTP/1.1",
+) -> socket.socket:
     connection = socket.create_connection(("127.0.0.1", edge.port), timeout=10)
-    connection.sendall(f"GET {path} HTTP/1.1\r\n{head}\r\n".encode() + more)
+    connection.sendall(f"{line.format(path)}\r\n{head}\r\n".encode() + more)
     return connection
 
 
@@ -290,6 +296,13 @@ def test_what_is_no_websocket_is_refused(name: str, edge: Edge, behind: Behind) 
     path, head, body, status = OTHERS[name]
     with asked(edge, head, path, body) as ours:
         assert answer_head(ours).startswith(f"HTTP/1.1 {status} ".encode())
+    assert not behind.heads
+
+
+@pytest.mark.parametrize("line", ["GET {} HTTP/1.0", "POST {} HTTP/1.1"])
+def test_only_get_of_http_1_1_may_ask(line: str, edge: Edge, behind: Behind) -> None:
+    with asked(edge, line=line) as ours:
+        assert answer_head(ours).startswith(b"HTTP/1.1 501 ")
     assert not behind.heads
 
 

@@ -148,7 +148,9 @@ class Exchange:
         self._route = route
         check_request(head, route.end_user.header, route.twins)
         head.captured = captured
-        switching = b"upgrade" in fields and asked_for(head, method, route.configured.upgrade)
+        switching = b"upgrade" in fields and asked_for(
+            head, method, scope["http_version"], route.configured.upgrade
+        )
         ask = self._asker(route, headers)
         incoming = Incoming(self._receive, head)
         request = Request(

@@ -28,7 +28,7 @@ Switch = Callable[[list[Header]], Transport]
 """Answers 101 with these headers and gives the caller's connection up; Refusal where it cannot."""
 
 
-def asked_for(head: Head, method: str, allowed: Collection[str]) -> bool:
+def asked_for(head: Head, method: str, version: str, allowed: Collection[str]) -> bool:
     """Whether a request asks to change to another protocol, and its route has it. Raises Refusal
     ``upgrade_refused`` for one that may not, but for ``h2c``, which is only an offer."""
     fields = head.fields
@@ -38,7 +38,7 @@ def asked_for(head: Head, method: str, allowed: Collection[str]) -> bool:
     options = {one.strip().lower() for one in fields.get(b"connection", b"").split(b",")}
     once = all(head.count(name) == 1 for name in (b"upgrade", b"connection", _KEY))
     body = {b"content-length", b"transfer-encoding"} & fields.keys()
-    fits = method == "GET" and once and b"upgrade" in options and not body
+    fits = (method, version) == ("GET", "1.1") and once and b"upgrade" in options and not body
     if not fits or asked.lower().decode("latin-1") not in allowed:
         raise Refusal("upgrade_refused", "no protocol but HTTP/1.1 is passed on")
     return True
