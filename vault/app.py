@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
@@ -436,7 +437,9 @@ async def open_vault(settings: Settings, tracing: "Tracing | None" = None) -> As
         alarms = Alarms(honeytokens.outbox, honeytokens.webhook, key, tell)
         alarms.start()
         stack.push_async_callback(alarms.close)
-        kek = KekWatch(rules.open_keyset, settings.keys.kek_required_within, tell_of_kek).start()
+        kek = KekWatch(
+            rules.open_keyset, settings.keys.kek_required_within, partial(tell_of_kek, metrics)
+        ).start()
         stack.push_async_callback(kek.close)
         believing = Believing()
         stack.push_async_callback(believing.close)

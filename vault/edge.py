@@ -47,12 +47,17 @@ class EdgeProcess:
         """Put what `read` gives into force. Raises SetUpError, and all stays as it was."""
         before = self._vault
         assert before is not None
-        settings = read()
-        if _fixed(settings) != _fixed(before.rules.settings):
-            raise SetUpError("a change of the proxy's addresses needs a restart")
         earlier = self.holder.edge
-        check(settings)  # what the vault has taken in cannot be taken back
-        await self._put_in_force(await before.reload(settings))
+        try:
+            settings = read()
+            if _fixed(settings) != _fixed(before.rules.settings):
+                raise SetUpError("a change of the proxy's addresses needs a restart")
+            check(settings)  # what the vault has taken in cannot be taken back
+            await self._put_in_force(await before.reload(settings))
+        except BaseException:
+            before.metrics.reloaded(ok=False)
+            raise
+        before.metrics.reloaded(ok=True)
         retiring = asyncio.create_task(_retire(earlier, settings.server.shutdown_timeout))
         self._retiring.add(retiring)
         retiring.add_done_callback(self._retiring.discard)

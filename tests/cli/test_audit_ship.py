@@ -6,6 +6,7 @@ import signal
 import ssl
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -17,8 +18,9 @@ import pytest
 
 from tests.support.certificates import Authority
 from tests.support.records import fill
-from tests.support.service import JETON, Service
+from tests.support.service import JETON, Service, free_port
 from tests.support.siem import SyslogServer, server_context
+from tests.telemetry.test_metrics import parsed, value
 from vault.audit.shipping import BATCH
 from vault.audit.writer import RecordWriter
 
@@ -246,3 +248,64 @@ def test_two_do_not_move_one_cursor(
         process.kill()
     assert second.returncode == 2
     assert "another" in second.stderr
+
+
+def test_it_shows_how_far_it_is_and_ends_when_told_to(
+    service: Service, authority: Authority, collector: Collector
+) -> None:
+    """Started first, as beside a service that never ran: the record comes later."""
+    (service.folder / "audit").rmdir()
+    to, port = f"https://127.0.0.1:{collector.server_port}/", free_port()
+    arguments = command(service, to, authority, "--metrics-port", str(port))
+    collector.answers = [503]
+
+    def shown(name: str) -> float:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+            return value(parsed(answer.read()), name) or 0.0
+
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            assert "no record" in process.stderr.readline()
+            assert shown("ship_until_seconds") == 0
+            began, last = time.time(), write(service, 3)
+            assert "it answered 503" in process.stderr.readline()
+            deadline = time.monotonic() + 20
+            while shown("ship_until_seconds") < began:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            assert (shown("ship_events_total"), shown("ship_failures_total")) == (last, 1)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("port", ["0", "99999", "none"])
+def test_an_address_that_is_none_is_wrong_usage(service: Service, port: str) -> None:
+    done = started(service, f"https://127.0.0.1:{port}/")
+    assert (done.returncode, "an address such as" in done.stderr) == (2, True)
+
+
+def test_a_token_may_end_its_line_and_has_but_one(
+    service: Service, authority: Authority, collector: Collector
+) -> None:
+    write(service, 1)
+    to = f"https://127.0.0.1:{collector.server_port}/"
+    ship(service, to, authority, JETON_SIEM_TOKEN="a-token-of-tests\n")
+    assert collector.heads[0]["Authorization"] == "Bearer a-token-of-tests"
+    done = started(service, to, JETON_SIEM_TOKEN="a-token\nof-tests")
+    assert (done.returncode, "one line" in done.stderr) == (2, True)
+    assert "of-tests" not in done.stderr
+
+
+def started(service: Service, to: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    config, cursor = str(service.config), str(service.folder / "siem")
+    return subprocess.run(
+        [*JETON, "audit", "ship", "--once", "--config", config, "--to", to, "--cursor", cursor],
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env=os.environ | environment,
+    )

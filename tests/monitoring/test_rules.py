@@ -13,6 +13,7 @@ from tests.monitoring.rules import FOLDER, PLAIN, alerts, queries
 from tests.support.components import need_program
 from tests.support.snippets import ROOT
 from vault.telemetry.metrics import Metrics
+from vault.telemetry.shipping import ShippingMetrics
 
 Series = dict[str, str]
 Labels = dict[str, str]
@@ -93,7 +94,10 @@ FIRES: dict[str, tuple[Series, Labels, Series]] = {
         {"jeton_ledger_waiting": "60x120"},
     ),
     "JetonCheckpointOld": (
-        {"jeton_checkpoint_at_seconds": "0x120"},
+        {
+            'jeton_checkpoint_at_seconds{instance="a"}': "0x120",
+            'jeton_checkpoint_at_seconds{instance="b"}': "0+60x120",
+        },
         {},
         {"jeton_checkpoint_at_seconds": "0+60x120"},
     ),
@@ -104,6 +108,11 @@ FIRES: dict[str, tuple[Series, Labels, Series]] = {
             'jeton_witnessed_at_seconds{instance="a"}': "0x120",
             'jeton_witnessed_at_seconds{instance="b"}': "60+60x120",
         },
+    ),
+    "JetonShippingLate": (
+        {'jeton_ship_until_seconds{instance="a"}': "60x120"},
+        {"instance": "a"},
+        {"jeton_ship_until_seconds": "0+60x120"},
     ),
     "JetonRecordSpace": (
         {"jeton_record_space_alarm": "1x120"},
@@ -136,6 +145,7 @@ FIRES: dict[str, tuple[Series, Labels, Series]] = {
         {},
         {"jeton_config_last_reload_success": "1x120"},
     ),
+    "JetonKekAway": ({"jeton_kek_away": "1x120"}, {}, {"jeton_kek_away": "0x119 1x1"}),
     "JetonKeyOld": (
         {"jeton_key_created_at_seconds": "-35000000x120"},
         {},
@@ -201,6 +211,7 @@ def test_no_page_is_of_an_alert_that_is_gone() -> None:
 
 def test_only_metrics_that_there_are_are_asked_for() -> None:
     made = set(Metrics()._registry._names_to_collectors)
+    made |= set(ShippingMetrics().registry._names_to_collectors)
     asked = [rule["expr"] for rule in alerts().values()] + [query for _, query in queries()]
     for text in asked:
         names = set(re.findall(r"\bjeton_\w+", text))

@@ -9,6 +9,7 @@ import json
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -27,7 +28,7 @@ from tests.support.components import need_program
 from tests.support.proxied import Edge
 from tests.support.redis import Redis
 from tests.support.redis_services import on_redis
-from tests.support.service import Service, free_port, jeton
+from tests.support.service import JETON, Service, free_port, jeton
 from tests.support.upstream import upstream
 from tests.support.witnesses import WitnessProcess
 
@@ -173,8 +174,26 @@ def put_back(folder: Path) -> Service:
     for path in kept.iterdir():
         shutil.copy(path, service.folder)
     service.edit(lambda text: f"development = true\n{text}")
+    service.edit(lambda text: text.replace("[keys]", "[keys]\nkek_required_within = 8"))
     service.launch()
     return service
+
+
+def ship(service: Service, port: int) -> "subprocess.Popen[bytes]":
+    """To a receiver that is not there."""
+    cursor, metrics = str(service.folder / "siem"), str(port)
+    return subprocess.Popen(
+        [
+            *(*JETON, "audit", "ship", "--config", str(service.config), "--cursor", cursor),
+            *("--to", f"http://127.0.0.1:{free_port()}/", "--metrics-port", metrics),
+        ],
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    process.kill()
+    process.wait()
 
 
 def without_redis(folder: Path, redis: Redis, witness: WitnessProcess) -> Service:
@@ -237,12 +256,17 @@ def test_every_alert_fires_and_every_query_of_the_dashboard_has_data(
     far.start()
     witness.trust(far.folder / "audit" / "public.pem")
     troubled.start()
+    shipped = free_port()
+    stack.callback(end, ship(troubled.service, shipped))
     ports = [far.port, troubled.service.port, halted.port]
-    prometheus.watch({"jeton": [*ports, free_port()], "jeton-proxy": [edge.pages]})
+    prometheus.watch(
+        {"jeton": [*ports, free_port()], "jeton-proxy": [edge.pages], "jeton-siem": [shipped]}
+    )
     assert until(lambda: len(prometheus.query("jeton_build_info")) == 4, (), 30)
     signed = partial(prometheus.query, "jeton_witnessed_at_seconds > 0")
     assert until(lambda: bool(signed()), (), 20)
     witness.end()
+    (halted.folder / "kek.key").unlink()
     troubled.once()
     token = token_of(far, "desk")
     assert reveal(far, "desk", token) == 200

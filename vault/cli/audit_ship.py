@@ -1,7 +1,9 @@
 """`jeton audit ship`: the record to a SIEM."""
 
 import os
+import signal
 import ssl
+import sys
 import time
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -18,6 +20,7 @@ from vault.cli.options import config_option
 from vault.cli.screen import note
 from vault.config import load
 from vault.errors import SetUpError
+from vault.telemetry.shipping import ShippingMetrics
 
 TOKEN = "JETON_SIEM_TOKEN"  # noqa: S105 - the name of a variable
 LOOK_SECONDS, LONGEST_WAIT = 1.0, 60.0
@@ -52,6 +55,12 @@ LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
     metavar="FILE",
     help="A certificate and its key, both in this file, to show to the receiver.",
 )
+@click.option(
+    "--metrics-port",
+    type=click.IntRange(1, 65_535),
+    metavar="PORT",
+    help="Where to show how far it is, at the host of [server]: /metrics.",
+)
 @click.option("--once", is_flag=True, help="End when all that is there was confirmed.")
 def ship(
     config: Path,
@@ -59,6 +68,7 @@ def ship(
     cursor_file: Path,
     ca: Path | None,
     certificate: Path | None,
+    metrics_port: int | None,
     once: bool,
 ) -> None:
     """Send the record to a SIEM, as OCSF events.
@@ -67,10 +77,9 @@ def ship(
     again, after restarts and crashes too. With JETON_SIEM_TOKEN set, HTTP has it as a Bearer
     credential.
     """
-    folder = load(config, os.environ).audit.folder
-    if not folder.is_dir():
-        raise SetUpError(f"there is no record at {folder}")
-    receiver = _receiver(urlsplit(address), ca, certificate)
+    settings = load(config, os.environ)
+    folder, metrics = settings.audit.folder, ShippingMetrics()
+    receiver = _receiver(_address(address), ca, certificate)
     try:
         lock = FileLock.take(cursor_file.with_name(f"{cursor_file.name}.lock"))
         if lock is None:
@@ -78,8 +87,14 @@ def ship(
         cursor = Cursor(cursor_file)
     except (OSError, ValueError) as error:
         raise SetUpError(f"{cursor_file} cannot be used as a cursor") from error
+    # By itself it would not end where it is a container's first process. What is under way then was
+    # not confirmed, and is sent again.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    if metrics_port is not None:
+        _show(metrics, settings.server.host, metrics_port)
     try:
-        _ship(Follower(folder, dict(cursor.after)), cursor, receiver, once=once)
+        _await_record(folder, once=once)
+        _ship(Follower(folder, dict(cursor.after)), cursor, receiver, metrics, once=once)
     except msgspec.DecodeError:
         words = "a sealed line is no entry: `jeton audit verify` says which"
         raise SetUpError(words) from None
@@ -89,20 +104,54 @@ def ship(
         lock.release()
 
 
-def _ship(follower: Follower, cursor: Cursor, receiver: Receiver, *, once: bool) -> None:
+def _show(metrics: ShippingMetrics, host: str, port: int) -> None:
+    try:
+        metrics.serve(host, port)
+    except OSError as error:
+        raise SetUpError(f"--metrics-port: {error.strerror}") from error
+
+
+def _await_record(folder: Path, *, once: bool) -> None:
+    """Beside a service that starts for the first time it may come first."""
+    if folder.is_dir():
+        return
+    if once:
+        raise SetUpError(f"there is no record at {folder}")
+    note(f"There is no record at {folder} yet.")
+    while not folder.is_dir():
+        time.sleep(LOOK_SECONDS)
+
+
+def _ship(
+    follower: Follower,
+    cursor: Cursor,
+    receiver: Receiver,
+    metrics: ShippingMetrics,
+    *,
+    once: bool,
+) -> None:
     while True:
+        at = time.time()
         batch = follower.read(BATCH)
+        if batch:
+            _deliver(receiver, batch, metrics)
+            cursor.move(batch)
+            metrics.confirmed(len(batch))
+        if len(batch) < BATCH:  # there was no more
+            metrics.caught_up(at)
         if not batch and once:
             return
         if not batch:
             time.sleep(LOOK_SECONDS)
-            continue
-        wait = LOOK_SECONDS
-        while (trouble := _try(receiver, batch)) is not None:
-            note(f"Not confirmed, and tried again in {wait:.0f} s: {trouble}.")
-            time.sleep(wait)
-            wait = min(wait * 2, LONGEST_WAIT)
-        cursor.move(batch)
+
+
+def _deliver(receiver: Receiver, batch: list[Located], metrics: ShippingMetrics) -> None:
+    wait = LOOK_SECONDS
+    while (trouble := _try(receiver, batch)) is not None:
+        metrics.failed()
+        note(f"Not confirmed, and tried again in {wait:.0f} s: {trouble}.")
+        time.sleep(wait)
+        wait = min(wait * 2, LONGEST_WAIT)
 
 
 def _try(receiver: Receiver, batch: list[Located]) -> str | None:
@@ -116,11 +165,28 @@ def _try(receiver: Receiver, batch: list[Located]) -> str | None:
     return None
 
 
-def _receiver(url: SplitResult, ca: Path | None, certificate: Path | None) -> Receiver:
-    if url.hostname is None or (url.scheme == "http" and url.hostname not in LOCAL):
+def _address(text: str) -> SplitResult:
+    try:
+        url = urlsplit(text)
+        usable = bool(url.hostname) and url.port != 0
+    except ValueError:
+        usable = False
+    if not usable or (url.scheme == "http" and url.hostname not in LOCAL):
         raise Wrong("an address such as https://siem.example/events", param_hint="--to")
+    return url
+
+
+def _token() -> str | None:
+    """Of a file it often has a line's end, which no header may have."""
+    token = os.environ.get(TOKEN, "").strip()
+    if not (token.isascii() and token.isprintable()):
+        raise SetUpError(f"{TOKEN}: a credential is ASCII, and one line")
+    return token or None
+
+
+def _receiver(url: SplitResult, ca: Path | None, certificate: Path | None) -> Receiver:
     if url.scheme == "http":
-        return Http(url, None, os.environ.get(TOKEN))
+        return Http(url, None, _token())
     try:
         tls = ssl.create_default_context(cafile=ca)
         if certificate is not None:
@@ -128,7 +194,7 @@ def _receiver(url: SplitResult, ca: Path | None, certificate: Path | None) -> Re
     except OSError as error:  # SSLError is one
         raise SetUpError("the certificates cannot be read") from error
     if url.scheme == "https":
-        return Http(url, tls, os.environ.get(TOKEN))
+        return Http(url, tls, _token())
     if url.scheme == "syslog+tls":
         return Syslog(url, tls)
     raise Wrong("syslog+tls:// and https:// are what there is", param_hint="--to")

@@ -73,6 +73,7 @@ class Witnessing:
 
     def start(self) -> None:
         if self._said is not None:
+            self._tell("witnessed", {"at": self._clock()})  # until it is heard of, from here on
             self._task = asyncio.create_task(self._run(self._said), name="witness")
 
     async def close(self) -> None:
@@ -151,6 +152,7 @@ class Witnessing:
 
     def _hear(self, signed: Cosignature) -> None:
         self._last, self._heard = signed, min(signed.time, self._clock())
+        self._tell("witnessed", {"at": self._heard})
 
     def _take_on(self, folder: Path) -> None:
         """All that the witness lacks. Raises Forked, Disbelieved, WitnessAway, OSError."""
@@ -170,7 +172,6 @@ class Witnessing:
             append_lines(folder / COSIGNATURES, spell(signed) + b"\n")
             self._hear(signed)
             old = signed.number
-            self._tell("witnessed", {"at": signed.time, "number": signed.number})
             if old >= number_of(last_line(folder / FILE)):
                 return
 

@@ -9,7 +9,8 @@ which must be set before prometheus-client is imported; a scrape of any of them 
 import os
 from bisect import bisect_left
 from collections.abc import Container, Iterable
-from typing import Final
+from functools import cache
+from typing import Any, Final
 
 from prometheus_client import (
     CollectorRegistry,
@@ -22,6 +23,7 @@ from prometheus_client import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.values import MultiProcessValue
 
 import vault
 from vault.telemetry.promises import Promises
@@ -31,6 +33,7 @@ OTHER: Final = "other"
 """The label of whatever is not configured: nobody can make a label by asking for it."""
 
 FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
+LAST_RELOAD, RELOADS = "jeton_config_last_reload_success", "jeton_config_reloads"
 
 LATENCIES: Final = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
@@ -313,6 +316,22 @@ def forget_worker(pid: int) -> None:
     """A worker ended: its gauges no longer count. For the supervisor, where there is a folder."""
     if folder := os.environ.get(FOLDER):
         mark_process_dead(pid, folder)  # type: ignore[no-untyped-call]
+
+
+@cache
+def _shared() -> Any:
+    return MultiProcessValue()  # type: ignore[no-untyped-call]
+
+
+def parent_reloaded(*, ok: bool) -> None:
+    """Workers were replaced, or were not since their parent refused a configuration: the parent's
+    word, where they share a folder. It was not there yet when the parent imported this."""
+    if not os.environ.get(FOLDER):
+        return
+    last = _shared()("gauge", LAST_RELOAD, LAST_RELOAD, (), (), "", multiprocess_mode="livemin")
+    last.set(int(ok))
+    outcome = ("outcome",), ("ok" if ok else "failed",)
+    _shared()("counter", RELOADS, f"{RELOADS}_total", *outcome, "").inc(1)
 
 
 def _listed(name: str, known: Container[str]) -> str:

@@ -44,6 +44,9 @@ class Promises:
         self._key_created = gauge(
             "key_created_at_seconds", "When the primary key version was made.", mode="livemin"
         )
+        self._kek_away = gauge(
+            "kek_away", "1: the KEK cannot be had; the keys in memory are used.", mode="livemax"
+        )
         self.loaded(ok=True)
 
     def know(self, limits: Mapping[str, Mapping[str, int]], key_created: float) -> None:
@@ -59,6 +62,10 @@ class Promises:
         self._reloaded.set(int(ok))
         if ok:
             self._loaded_at.set(time.time())
+
+    def kek(self, *, away: bool) -> None:
+        """Whether the KEK was away when it was last asked for."""
+        self._kek_away.set(int(away))
 
     def charged(self, client: str, budget: str, items: int) -> None:
         """Items of answered requests, in any number of steps."""
@@ -77,7 +84,7 @@ class Promises:
         self._waiting.set(waiting)
 
     def witnessed(self, at: float) -> None:
-        """The witness has signed a checkpoint at this time."""
+        """The witness has signed a checkpoint at this time, or is waited for since."""
         self._witnessed.set(at)
 
     def checkpoint(self, at: float, *, halted: bool) -> None:
@@ -115,7 +122,9 @@ class Promises:
             "ledger_waiting", "Requests that wait for their commit.", mode="livesum"
         )
         self._witnessed = gauge(
-            "witnessed_at_seconds", "When the witness last signed; 0: never.", mode="livemax"
+            "witnessed_at_seconds",
+            "When the witness last signed; 0: there is none.",
+            mode="livemax",
         )
         self._checkpoint = gauge(
             "checkpoint_at_seconds", "About when the last checkpoint was signed.", mode="livemax"

@@ -80,7 +80,8 @@ class Workers:
 
     def _watch(self) -> None:
         while not self._is_ending():
-            self._wait(self._workers, self._pause())
+            if signal.SIGHUP not in self._signals:  # one may have come while workers started
+                self._wait(self._workers, self._pause())
             if signal.SIGHUP in self._signals:
                 while signal.SIGHUP in self._signals:  # one reload does for all so far
                     self._signals.remove(signal.SIGHUP)
@@ -126,6 +127,7 @@ class Workers:
             return
         renewal = asyncio.run(renewed(self._reload))
         if renewal is None:
+            _told(ok=False)
             return
         config = self._config.renewed(renewal.application, renewal.certificate)
         fresh = self._start(config)
@@ -135,9 +137,11 @@ class Workers:
         elif not self._is_ending():
             log.error("reload-failed")
             sys.stderr.write(f"jeton: not reloaded: {trouble}\n")
+            _told(ok=False)
         self._end(fresh)
         if trouble is None:
             log.info("reloaded")  # of the old configuration nothing is left
+            _told(ok=True)
 
     # Workers ------------------------------------------------------------------------------------
 
@@ -185,6 +189,13 @@ class Workers:
 
     def _on_signal(self, sig: int, _: FrameType | None) -> None:
         self._signals.append(sig)
+
+
+def _told(*, ok: bool) -> None:
+    """How a reload went, for the metrics; imported late, as below."""
+    from vault.telemetry.metrics import parent_reloaded  # noqa: PLC0415
+
+    parent_reloaded(ok=ok)
 
 
 def _buried(worker: Worker) -> None:
