@@ -220,8 +220,11 @@ class Follower:
     def scopes(self, number: int, above: Callable[[int], Place | None]) -> Sequence[Scope]:
         """Where the context of a field that rule `number` selects is looked for, one after
         another; `above` gives the place so many above the one that holds the field."""
+        contexts = self._plan.contexts[number]
+        if not contexts:
+            return ()
         found: list[Scope] = []
-        for context in self._plan.contexts[number]:
+        for context in contexts:
             if context.relative:
                 place = above(context.up)
                 at = place.state.scopes.get(context.steps) if place is not None else None

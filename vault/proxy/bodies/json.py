@@ -7,87 +7,32 @@ little happens in Python. UTF-8 alone (a byte-order mark may stand before it).
 import codecs
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Final, NamedTuple
+from typing import Final
 
 from vault.proxy.bodies.follow import Follower, Hits, Place, Slot
 from vault.proxy.bodies.holding import Holding, TooMuchHeld
+from vault.proxy.bodies.json_patterns import (
+    GOES_ON,
+    IS_NUMBER,
+    LONG,
+    LONG_ELEMENT,
+    LONG_MEMBER,
+    ROOT,
+    SPACE,
+    reading,
+)
 from vault.proxy.bodies.jsonpath import compile_path
 from vault.proxy.bodies.pieces import DoesNotFit, Limits, Piece, Rule
-from vault.proxy.bodies.ways import Plan, State, Way
+from vault.proxy.bodies.ways import Plan, Way
 from vault.proxy.bodies.window import Window
 
-_WS = rb"[ \t\r\n]*+"
-_PLAIN = rb'[^"\\\x00-\x1f]*+'
-_CHARS = _PLAIN + rb'(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})' + _PLAIN + rb")*+"
-_NUMBER = rb"-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?"
-_SCALAR = rb'(?:"' + _CHARS + rb'"|' + _NUMBER + rb"|true|false|null)"
-_VALUE = _WS + rb"(?:([{\[])|(" + _SCALAR + rb")" + _WS
-_MEMBER = re.compile(_WS + rb'("' + _CHARS + rb'")' + _WS + rb":" + _VALUE + rb"([,}]))")
-_ELEMENT = re.compile(rb"()" + _VALUE + rb"([,\]]))")
-# A string that goes on: as far as it is there, but for what may be the beginning of an escape.
-_LONG_MEMBER = re.compile(_WS + rb'("' + _CHARS + rb'")' + _WS + rb":" + _WS + rb'"' + _CHARS)
-_LONG_ELEMENT = re.compile(rb"()" + _WS + rb'"' + _CHARS)
-_LONG = re.compile(_CHARS)
-_GOES_ON = re.compile(rb"(?:\\(?:u[0-9a-fA-F]{0,3})?)?\Z")
+_UTF8 = codecs.getincrementaldecoder("utf-8")
 _LONG_FROM = 64 * 1024
-_END = {True: re.compile(_WS + rb"\]"), False: re.compile(_WS + rb"\}")}
-_NEXT = {True: re.compile(_WS + rb"([,\]])"), False: re.compile(_WS + rb"([,}])")}
-_ROOT = re.compile(_WS + rb"(?:([{\[])|(" + _SCALAR + rb")(?=[ \t\r\n]))")
-_SPACE = re.compile(_WS)
-
-
-def _nested(value: bytes) -> bytes:
-    """A scalar, or an array or an object of such values."""
-    key = rb'"' + _CHARS + rb'"' + _WS + rb":" + _WS
-    listed = rb"(?:%b%b(?:,%b(?!\])|(?=\])))*+" % (value, _WS, _WS)
-    mapped = rb"(?:%b%b%b(?:,%b(?!\})|(?=\})))*+" % (key, value, _WS, _WS)
-    return rb"(?:%b|\[%b%b\]|\{%b%b\})" % (_SCALAR, _WS, listed, _WS, mapped)
-
-
-# Containers that do not matter are skipped whole where they are as shallow as most are.
-_SKIPPED = {False: _SCALAR, True: _nested(_nested(_nested(_nested(_SCALAR))))}
-_SKIP_ELEMENTS = {
-    shallow: re.compile(rb"(?:" + _WS + value + _WS + rb"(?:,|(?=\])))*+")
-    for shallow, value in _SKIPPED.items()
-}
-_SKIP_NONE = re.compile(rb"")
-_IS_NUMBER = re.compile(_NUMBER)
 _NOTHING = {b"null", b'""'}
 _BOM = b"\xef\xbb\xbf"
 _COMMA: Final = ord(",")
-Match = Callable[[bytes, int], re.Match[bytes] | None]
-
-
-def _skip_members(state: State) -> re.Pattern[bytes]:
-    """Members that nobody asks about, with scalars or, in a shallow place, with containers too;
-    keys with escapes are looked at."""
-    if state.any_scalar:
-        return _SKIP_NONE
-    asked = b"|".join(re.escape(name.encode()) for name in sorted(state.names))
-    key = rb'"' + (rb"(?!(?:" + asked + rb')")' if asked else b"") + rb'[^"\\\x00-\x1f]*+"'
-    value = key + _WS + rb":" + _WS + _SKIPPED[state.shallow and not state.wild]
-    return re.compile(rb"(?:" + _WS + value + _WS + rb"(?:,|(?=\})))*+")
-
-
-class _Reading(NamedTuple):
-    """How a container in some state is read: by the beginnings of patterns."""
-
-    skip: Match
-    one: Match
-    end: Match
-    next: Match
-
-
-@lru_cache(maxsize=1_024)
-def _reading(state: State, *, array: bool) -> _Reading:
-    if not array:
-        skip = _skip_members(state)
-    else:
-        skip = _SKIP_NONE if state.counts else _SKIP_ELEMENTS[state.shallow]
-    one = _ELEMENT if array else _MEMBER
-    return _Reading(skip.match, one.match, _END[array].match, _NEXT[array].match)
 
 
 class _Frame:
@@ -100,7 +45,7 @@ class _Frame:
         self.array = array
         self.index = 0
         self.fresh = True
-        self.reading = _reading(place.state, array=array)
+        self.reading = reading(place.state, array=array)
 
 
 @lru_cache(maxsize=256)
@@ -122,7 +67,7 @@ class JsonParser:
         self._lines = lines
         self._follow = Follower(_plan(tuple(rules)))
         self._window = Window(self._limits.token)
-        self._utf8 = codecs.getincrementaldecoder("utf-8")()
+        self._utf8 = _UTF8()
         self._frames: list[_Frame] = []
         self._roots = 0
         self._after = False  # a container has just ended: a comma or the end of its parent follows
@@ -192,9 +137,9 @@ class JsonParser:
 
     def _read_root(self) -> bool:
         window = self._window
-        found = _ROOT.match(window.data, window.at)
+        found = ROOT.match(window.data, window.at)
         if found is None:
-            space = _SPACE.match(window.data, window.at)
+            space = SPACE.match(window.data, window.at)
             assert space is not None
             window.at = space.end()
             return False
@@ -266,8 +211,8 @@ class JsonParser:
         window, data = self._window, self._window.data
         if len(data) - window.at < _LONG_FROM:
             return False
-        found = (_LONG_ELEMENT if frame.array else _LONG_MEMBER).match(data, window.at)
-        if found is None or not _GOES_ON.match(data, found.end()):
+        found = (LONG_ELEMENT if frame.array else LONG_MEMBER).match(data, window.at)
+        if found is None or not GOES_ON.match(data, found.end()):
             return False
         key: str | int = frame.index if frame.array else self._text(found[1])
         if self._follow.way(frame.place, key).hits:
@@ -280,14 +225,14 @@ class JsonParser:
 
     def _read_long(self) -> bool:
         window, data = self._window, self._window.data
-        found = _LONG.match(data, window.at)
+        found = LONG.match(data, window.at)
         assert found is not None
         window.at = found.end()
         if data.startswith(b'"', window.at):
             window.at += 1
             self._long, self._after = False, True
             return True
-        if not _GOES_ON.match(data, window.at):
+        if not GOES_ON.match(data, window.at):
             raise window.broken("a string that is not well formed")
         return False
 
@@ -376,6 +321,6 @@ def _write_string(text: str) -> bytes:
 def _write_number(text: str) -> bytes:
     """A number's replacement is a number, or it is not written: whoever reads it expects one."""
     raw = text.encode()
-    if _IS_NUMBER.fullmatch(raw) is None:
+    if IS_NUMBER.fullmatch(raw) is None:
         raise DoesNotFit("no number can be written so")
     return raw
