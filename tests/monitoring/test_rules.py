@@ -20,6 +20,7 @@ Labels = dict[str, str]
 
 UP = 'up{job="jeton", instance="a"}'
 BAD, GOOD = 'jeton_requests_total{code="internal"}', 'jeton_requests_total{code="ok"}'
+PASSED = {"ok": 97, "upstream_timeout": 3}
 REFUSED = 'jeton_budget_refusals_total{client="c", limit="reveal.hour"}'
 CHARGED = 'jeton_charged_items_total{client="c", budget="reveal"}'
 LIMIT = 'jeton_limit{client="c", limit="reveal.hour"}'
@@ -40,6 +41,11 @@ FIRES: dict[str, tuple[Series, Labels, Series]] = {
         {GOOD: "0+97x120", BAD: "0+3x120"},
         {},
         {GOOD: "0+997x120", BAD: "0+3x120", 'jeton_requests_total{code="locked"}': "0+300x120"},
+    ),
+    "JetonProxyErrors": (
+        {f'jeton_proxied_total{{code="{code}"}}': f"0+{n}x120" for code, n in PASSED.items()},
+        {},
+        {f'jeton_proxied_total{{code="{code}"}}': "0+50x120" for code in ("ok", "blocked")},
     ),
     "JetonSlow": (
         slow("jeton_request_seconds", 'operation="mask"'),

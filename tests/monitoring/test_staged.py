@@ -47,6 +47,12 @@ method = "vaulted"
 max_fill = 0.0001
 """
 ROUTE = """
+[proxy.upstreams.gone]
+urls = ["http://127.0.0.1:1"]
+[proxy.routes.gone]
+listener = "main"
+upstream = "gone"
+path = "/gone/**"
 [proxy.routes.all]
 listener = "main"
 upstream = "main"
@@ -272,7 +278,10 @@ def test_every_alert_fires_and_every_query_of_the_dashboard_has_data(
     assert reveal(far, "desk", token) == 200
     kind = {"Content-Type": "application/octet-stream"}
     edge.ask("POST", "/letters", f"somebody wrote {NIR} here".encode(), kind)
-    calm = (troubled.spend, troubled.guess, lambda: reveal(far, "desk", token))
+    calm = (
+        *(troubled.spend, troubled.guess),
+        *(lambda: reveal(far, "desk", token), lambda: edge.ask("GET", "/gone/letters")),
+    )
     expect(("JetonBudgetExhausted", "JetonBudgetNearlySpent", "JetonUnauthenticated"), calm, 30)
     empty = [
         (title, query)
