@@ -129,9 +129,12 @@ class Answer:
             changes = self._route.response.parsers.any or (message and message.guard)
             await self._one(self._rewritten() if changes else self._passed_on(), b"")
             return
-        headers = self._passed_on()
+        headers, content = self._passed_on(), self._response.content
+        if content.is_eof():
+            await self._one(headers, content.read_nowait())
+            return
         first = await anext(chunks, b"")
-        if self._response.content.at_eof():
+        if content.at_eof():
             await self._one(headers, first)
             return
         await self._start(headers)
@@ -182,5 +185,5 @@ def _check(head: Head) -> None:
         raise Refusal("upstream_invalid", "the upstream's answer has two lengths")
     if any(head.count(name) > 1 for name in (b"content-encoding", b"content-type")):
         raise Refusal("upstream_invalid", "the upstream's answer says twice what its body is")
-    if any(_CONTROL.search(value) for _, value in head.headers):
+    if _CONTROL.search(b"".join([value for _, value in head.headers])):
         raise Refusal("upstream_invalid", "a header of the upstream's holds a control character")
