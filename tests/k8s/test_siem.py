@@ -13,8 +13,8 @@ import yaml
 
 from tests.k8s.test_tools import checkov, newest, schemas
 from tests.support.certificates import Authority
-from tests.support.kubernetes import K8S, Object, one, rendered, run_tool
-from tests.support.pods import ENTRY, ROOT, Cluster, Pod, running
+from tests.support.kubernetes import K8S, ROOT, Object, one, rendered, run_tool
+from tests.support.pods import ENTRY, Cluster, Pod, running
 from tests.support.records import fill
 from tests.support.redis import until
 from tests.support.siem import SyslogServer, server_context

@@ -5,15 +5,19 @@ import json
 import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 import yaml
 
+from benchmarks.population import nirs
 from tests.monitoring.rules import FOLDER
 from tests.support.components import need_module
 from tests.support.records import disclosure
+from tests.support.service import Service, jeton
 from vault.audit.entry import Entry, Event, Refusals, Tokenised, timestamp
 from vault.audit.ocsf import event
 
@@ -50,11 +54,15 @@ def flat(told: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 
 def found(file: Path, entries: Sequence[Entry]) -> int:
     """How many alarms the rules of a file raise over the events of these entries."""
+    return alarms(file, [event("w0", entry) for entry in (*entries, *CALM)])
+
+
+def alarms(file: Path, events: Sequence[Mapping[str, Any]]) -> int:
     need_module("sigma.backends.sqlite")
     collection = importlib.import_module("sigma.collection").SigmaCollection
     backend = importlib.import_module("sigma.backends.sqlite").sqliteBackend()
-    rows = [flat(event("w0", entry)) for entry in (*entries, *CALM)]
-    columns = sorted({name for row in rows for name in row})
+    rows = [flat(one) for one in events]
+    columns = sorted({"unmapped.end_user", *(name for row in rows for name in row)})
     database = sqlite3.connect(":memory:")
     names = ", ".join(f'"{name}"' for name in ("timestamp", *columns))
     database.execute(f"CREATE TABLE logs ({names})")
@@ -63,11 +71,11 @@ def found(file: Path, entries: Sequence[Entry]) -> int:
         database.execute(f"INSERT INTO logs VALUES ({', '.join('?' * len(values))})", values)
     queries = backend.convert(collection.from_yaml(file.read_text("utf-8")))
     assert queries
-    alarms = sum(
+    raised = sum(
         len(database.execute(query.replace("<TABLE_NAME>", "logs")).fetchall()) for query in queries
     )
     database.close()
-    return alarms
+    return raised
 
 
 CALM: list[Entry] = [
@@ -141,3 +149,61 @@ def test_they_ask_for_fields_that_events_have() -> None:
             for name, part in rule.get("detection", {}).items():
                 if name != "condition":
                     assert {field.partition("|")[0] for field in part} <= have
+
+
+@pytest.mark.system
+def test_they_find_what_a_real_service_recorded_and_ship_sent(tmp_path: Path) -> None:
+    service = Service.create(tmp_path)
+    grants = ["tokenise:fr-nir", "detokenise:fr-nir:care"]
+    desk = service.add_client("desk", grants, {"reveal.hour": 5_000, "people.day": 5_000})
+    planted = jeton(
+        "honeytokens", "plant", "--json", "--count", "1", "--config", str(service.config), "fr-nir"
+    )
+    service.start()
+    try:
+        values = list(nirs(1_001))
+        tokens = service.post("tokenise/fr-nir", {"values": values}, desk).body["tokens"]
+        for _ in range(51):
+            body = {"token": tokens[0]}
+            assert service.post("detokenise/fr-nir", body, desk, "care").status == 200
+        assert service.post("detokenise/fr-nir", {"tokens": tokens}, desk, "care").status == 200
+        honey = {"token": json.loads(planted)[0]["fr-nir"]}
+        assert service.post("detokenise/fr-nir", honey, desk, "care").status == 403
+    finally:
+        service.stop()
+    with Events() as events:
+        jeton(
+            *("audit", "ship", "--once", "--config", str(service.config)),
+            *("--to", events.url, "--cursor", str(tmp_path / "cursor")),
+        )
+    for name in ("bulk_reveal", "new_principal", "honeytoken"):
+        assert alarms(SIGMA / f"{name}.yml", events.taken) > 0, name
+
+
+class Events(HTTPServer):
+    """A SIEM's way in: keeps what it is sent."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Events)
+        self.taken: list[dict[str, Any]] = []
+        self.url = f"http://127.0.0.1:{self.server_port}/"
+
+    def __enter__(self) -> "Events":
+        Thread(target=self.serve_forever, args=(0.02,), daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class _Events(BaseHTTPRequestHandler):
+    server: Events
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.taken += map(json.loads, body.splitlines())
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: Any) -> None: ...

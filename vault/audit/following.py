@@ -45,11 +45,21 @@ class _Chain:
     def __init__(self, path: Path, after: int) -> None:
         self._path = path
         self._after = after
+        self._end = 0
+        """The last sequence that was seen here."""
         self._file: BinaryIO | None = None
         self._segment: Path | None = None
 
     def groups(self) -> Iterator[list[Entry]]:
         """Of each that is sealed by now; the next time it goes on behind them."""
+        if self._is_another():
+            self._begin_anew()
+        yield from self._sealed()
+        if self._is_another():
+            self._begin_anew()
+            yield from self._sealed()
+
+    def _sealed(self) -> Iterator[list[Entry]]:
         following = self._following()
         while self._file is not None or (following is not None and self._open(following)):
             following = self._following()  # a segment that has another behind it is whole
@@ -57,6 +67,23 @@ class _Chain:
             if following is None:
                 return
             self.close()
+
+    def _is_another(self) -> bool:
+        """Whether the chain that was followed is gone, and one that begins anew in its place: its
+        entries have numbers that were seen before."""
+        if self._file is None or self._segment is None:
+            return False
+        is_last = self._following() is None
+        try:
+            there = self._segment.stat()
+        except FileNotFoundError:
+            return is_last  # else retention has dropped it
+        is_same = os.path.samestat(there, os.fstat(self._file.fileno()))
+        return not is_same or (is_last and self._end < self._after)
+
+    def _begin_anew(self) -> None:
+        self.close()
+        self._segment, self._after = None, 0
 
     def close(self) -> None:
         if self._file is not None:
@@ -76,6 +103,8 @@ class _Chain:
                 continue
             seal = read_seal(line)
             begins = self._file.tell()
+            if seal is not None:
+                self._end = seal.last
             if seal is not None and seal.last > self._after:
                 entries = [entry for entry in map(decode, lines) if entry.seq > self._after]
                 self._after = seal.last
@@ -102,4 +131,5 @@ class _Chain:
             file.close()
             return False
         self._segment, self._file = segment, file
+        self._end = first_sequence(segment) - 1
         return True
