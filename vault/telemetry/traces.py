@@ -7,6 +7,7 @@ codes and counts. Exceptions are not recorded, since their messages may quote wh
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from threading import Thread
 from typing import Final
 
 from opentelemetry import trace
@@ -23,6 +24,8 @@ import vault
 CARRIED: Final = ("traceparent", "tracestate")
 """What is read of a request; baggage is not."""
 SERVER_ERROR: Final = 500
+LAST_SECONDS: Final = 3.0
+"""What the exporter would wait for by itself is longer than a pod's grace."""
 
 
 class Traces:
@@ -30,7 +33,9 @@ class Traces:
 
     def __init__(self) -> None:
         service = Resource({"service.name": "jeton", "service.version": vault.__version__})
-        self._provider = TracerProvider(resource=service.merge(Resource.create()))
+        self._provider = TracerProvider(
+            resource=service.merge(Resource.create()), shutdown_on_exit=False
+        )
         self._provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self._provider.get_tracer("jeton", vault.__version__)
         self._carrier = TraceContextTextMapPropagator()
@@ -89,5 +94,7 @@ class Traces:
                 raise
 
     def close(self) -> None:
-        """Send what is left. Takes as long as the exporter's timeout, at most."""
-        self._provider.shutdown()
+        """Send what is left; a collector that has not taken it in time goes without."""
+        ending = Thread(target=self._provider.shutdown, daemon=True)
+        ending.start()
+        ending.join(LAST_SECONDS)
