@@ -441,7 +441,7 @@ async def open_vault(settings: Settings, tracing: "Tracing | None" = None) -> As
             rules.open_keyset, settings.keys.kek_required_within, partial(tell_of_kek, metrics)
         ).start()
         stack.push_async_callback(kek.close)
-        believing = Believing()
+        believing = Believing(metrics.promises.issuers_away)
         stack.push_async_callback(believing.close)
         await believing.renew(settings, rules.identities, rules.authorities)
         parts = (ledger, store, tokens, alarms, metrics, pool, kek, believing, tracing)

@@ -152,6 +152,11 @@ FIRES: dict[str, tuple[Series, Labels, Series]] = {
         {"jeton_config_last_reload_success": "1x120"},
     ),
     "JetonKekAway": ({"jeton_kek_away": "1x120"}, {}, {"jeton_kek_away": "0x119 1x1"}),
+    "JetonIssuerAway": (
+        {"jeton_issuers_away": "1x120"},
+        {},
+        {"jeton_issuers_away": "0x119 1x1"},
+    ),
     "JetonKeyOld": (
         {"jeton_key_created_at_seconds": "-35000000x120"},
         {},

@@ -36,6 +36,13 @@ pytestmark = [pytest.mark.system, pytest.mark.slow, pytest.mark.timeout(300)]
 
 CALLERS = 150
 SPENDS = 10
+ISSUER = """
+[identity.issuers.gone]
+iss = "https://issuer.example"
+audiences = ["jeton"]
+keys = "https://127.0.0.1:1/jwks"
+algorithms = ["ES256"]
+"""
 GRANTS = ["tokenise:fr-nir", "detokenise:fr-nir:care"]
 FEW = """
 [transformations.few]
@@ -208,6 +215,7 @@ def without_redis(folder: Path, redis: Redis, witness: WitnessProcess) -> Servic
     service.add_client("desk", GRANTS)
     on_redis(service, redis.settings())
     service.edit(witness.watching())
+    service.edit(lambda text: text + ISSUER)
     return service
 
 

@@ -122,3 +122,21 @@ async def test_a_fetch_that_fails_as_nobody_thought_of_is_one_that_failed(
         await keyrings.bring("one")
     assert known["one"].is_good(time.time())
     await keyrings.close()
+
+
+async def test_how_many_are_away_is_told(issuer: Issuer) -> None:
+    told: list[int] = []
+    keyrings = Keyrings(tell=told.append)
+    one = configured(issuer.address, keys_cooldown=0.0)
+    await keyrings.renew({"one": one})
+    issuer.away = True
+    for _ in range(2):
+        await keyrings.bring("one")
+    issuer.away = False
+    await keyrings.bring("one")
+    assert told == [1, -1]
+    issuer.away = True
+    await keyrings.bring("one")
+    await keyrings.renew({})
+    assert told == [1, -1, 1, -1], "one that is no longer configured is not away"
+    await keyrings.close()

@@ -47,6 +47,9 @@ class Promises:
         self._kek_away = gauge(
             "kek_away", "1: the KEK cannot be had; the keys in memory are used.", mode="livemax"
         )
+        self._issuers_away = gauge(
+            "issuers_away", "Issuers whose keys could not be fetched.", mode="livemax"
+        )
         self.loaded(ok=True)
 
     def know(self, limits: Mapping[str, Mapping[str, int]], key_created: float) -> None:
@@ -66,6 +69,10 @@ class Promises:
     def kek(self, *, away: bool) -> None:
         """Whether the KEK was away when it was last asked for."""
         self._kek_away.set(int(away))
+
+    def issuers_away(self, more: int) -> None:
+        """So many more, or fewer, are away."""
+        self._issuers_away.inc(more)
 
     def charged(self, client: str, budget: str, items: int) -> None:
         """Items of answered requests, in any number of steps."""

@@ -11,6 +11,8 @@ from vault.config import Settings
 from vault.errors import SetUpError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vault.access.certificates import Authorities
     from vault.trust.believed import Trust
 
@@ -38,7 +40,9 @@ def authorities_of(settings: Settings) -> "Authorities | None":
 class Believing:
     """Who is believed now, over all reloads of a process."""
 
-    def __init__(self) -> None:
+    def __init__(self, tell: "Callable[[int], object]" = lambda _: None) -> None:
+        """`tell` hears +1 for an issuer whose keys cannot be fetched, and -1 once they can."""
+        self._tell = tell
         self.trust: Trust | None = None
         """None where nothing but credentials says who calls."""
 
@@ -54,7 +58,7 @@ class Believing:
             from vault.trust.believed import Trust  # noqa: PLC0415 - of the extra
         except ImportError:
             raise SetUpError("[identity] needs the extra: pip install 'jeton[jwt]'") from None
-        self.trust = await Trust.renewed(self.trust, settings, identities, authorities)
+        self.trust = await Trust.renewed(self.trust, settings, identities, authorities, self._tell)
 
     async def close(self) -> None:
         if self.trust is not None:

@@ -1,5 +1,7 @@
 """All that is believed under one configuration, over keyrings that outlive it."""
 
+from collections.abc import Callable
+
 from vault.access.callers import Callers
 from vault.access.certificates import Authorities
 from vault.access.end_users import EndUsers
@@ -27,9 +29,10 @@ class Trust:
         settings: Settings,
         identities: Identities,
         authorities: Authorities | None,
+        tell: Callable[[int], object],
     ) -> "Trust":
         """Raises SetUpError for a file of keys that cannot be used."""
-        keyrings = Keyrings() if before is None else before.keyrings
+        keyrings = Keyrings(tell=tell) if before is None else before.keyrings
         known = await keyrings.renew(settings.identity.issuers)
         tokens = Tokens(settings.identity.issuers, known)
         callers = Callers(settings, identities, tokens, authorities)

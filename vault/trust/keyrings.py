@@ -25,11 +25,18 @@ WAITING: Final = 64
 class _One:
     """The keyring of one issuer, and who brings it up to date."""
 
-    def __init__(self, name: str, issuer: Issuer, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        name: str,
+        issuer: Issuer,
+        clock: Callable[[], float],
+        tell: Callable[[int], object],
+    ) -> None:
         self.issuer = issuer
         self.keyring = Keyring(issuer)
         self._name = name
         self._clock = clock
+        self._tell = tell
         self._asked = float("-inf")
         self._under_way: asyncio.Task[bool] | None = None
         self._failing = False
@@ -58,6 +65,9 @@ class _One:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
+        if self._failing:
+            self._failing = False
+            self._tell(-1)
 
     async def _refresh(self) -> None:
         while True:
@@ -73,12 +83,14 @@ class _One:
         except Exception:  # noqa: BLE001 - whatever it is, it is tried again: else old keys stay
             if not self._failing:
                 log.warning("issuer-away", issuer=self._name)
+                self._tell(1)
             self._failing = True
             return False
         finally:
             self._asked = self._clock()
         if self._failing:
             log.info("issuer-back", issuer=self._name)
+            self._tell(-1)
         self._failing = False
         return True
 
@@ -86,8 +98,14 @@ class _One:
 class Keyrings:
     """Those of one process, over all reloads."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        tell: Callable[[int], object] = lambda _: None,
+    ) -> None:
+        """`tell`: see `vault.trust.Believing`."""
         self._clock = clock
+        self._tell = tell
         self._known: dict[str, _One] = {}
         self._waiting = 0
 
@@ -100,7 +118,7 @@ class Keyrings:
         for name, issuer in issuers.items():
             known = before.get(name)
             same = known is not None and known.issuer == issuer
-            fresh[name] = known if same and known else _One(name, issuer, self._clock)
+            fresh[name] = known if same and known else _One(name, issuer, self._clock, self._tell)
         fetched = await asyncio.gather(*(one.once() for one in fresh.values()))
         for (name, one), there in zip(fresh.items(), fetched, strict=True):
             if not there and one.issuer.keys.startswith("file:"):
