@@ -84,8 +84,8 @@ async def test_a_write_on_too_few_replicas_does_not_count(
 ) -> None:
     primary = redis_replicated.primary
     replicas = [one for one in redis_replicated.servers if one is not primary]
-    await link.run(PUT, ["{jeton}few"], [1], writes=True)
-    await link.run(LOOK, ["{jeton}few"], [], writes=True)
+    await answers(lambda: link.run(PUT, ["{jeton}few"], [1], writes=True))
+    await answers(lambda: link.run(LOOK, ["{jeton}few"], [], writes=True))
     for replica in replicas:
         replica.freeze()
     try:
