@@ -67,7 +67,9 @@ class Connection(HttpToolsProtocol):
         """A head has begun in this chunk."""
         self._chunk = 0
         self._head = 0
-        """Bytes of the unfinished head that came before this chunk."""
+        """Bytes of the unfinished head that came before this chunk and after its first one."""
+        self._first = 0
+        """The first one's; some of them may be of the message before."""
         self._host = b""
         """The last Host that was found good: a caller's is always the same."""
         self._fed = True
@@ -151,7 +153,7 @@ class Connection(HttpToolsProtocol):
         self.expect_100_continue = False
         self._phase = Phase.HEAD
         self._began = True
-        self._head = 0
+        self._head, self._first = 0, self._chunk
         if self.cycle is not None:  # the first request's time began with the connection
             self._deadline = self.loop.time() + self._limits.header_timeout
 
@@ -160,7 +162,8 @@ class Connection(HttpToolsProtocol):
         self.headers.append((name.lower(), value.rstrip(BLANKS)))
 
     def on_headers_complete(self) -> None:
-        if self._head + self._chunk > self._limits.max_headers:  # perhaps: count
+        came = self._head + self._chunk + (0 if self._began else self._first)
+        if came > self._limits.max_headers:  # perhaps: its first read ended another message, too
             size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if size > self._limits.max_headers:
                 self._head_too_large = True
