@@ -24,8 +24,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 
 @pytest.mark.timeout(240)
 def test_a_flood_breaks_no_promise(service: Service) -> None:
-    # A busy machine may take its time: `python -m tests.abuse.flood` holds the second.
-    assert run(service, 20_000, at_once=64, seed=1, longest=5) == []
+    # A busy machine may take its time, and so few requests do not warm a worker whole: what
+    # `python -m tests.abuse.flood` holds is stricter.
+    assert run(service, 20_000, at_once=64, seed=1, longest=5, memory=25_000_000) == []
     assert service.stop() == 0
 
 
