@@ -3,39 +3,20 @@
 Whoever shows several things has to be the same by each of them.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from functools import lru_cache
 from ipaddress import ip_network
-from typing import Final, Protocol
+from typing import Final
 
 from vault.access.certificates import Authorities
 from vault.access.forwarded import certificates as read_forwarded
-from vault.access.identity import Identities, Principal, address_of
+from vault.access.identity import Caller, Identities, Principal, address_of
 from vault.access.rejected import NO_PROOF, Rejected
 from vault.access.tokens import Token, Tokens, is_token
 from vault.config import Client, Settings, TokenOf
 
 AUTHORIZATION: Final = b"authorization"
-
-
-class Caller(Protocol):
-    """What came with a request beside its `Authorization`."""
-
-    @property
-    def certificate(self) -> bytes | None:
-        """What its connection showed, in DER."""
-        ...
-
-    @property
-    def fields(self) -> Mapping[bytes, bytes]:
-        """Its headers, by names in lower case."""
-        ...
-
-    @property
-    def headers(self) -> Sequence[tuple[bytes, bytes]]:
-        """The same as they came, so that a second one is seen."""
-        ...
 
 
 class Callers:

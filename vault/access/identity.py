@@ -8,7 +8,7 @@ guess), and the checksum tells a mistyped credential from a revoked one without 
 import hashlib
 import secrets
 import zlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -21,7 +21,7 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
-from typing import Final
+from typing import Final, Protocol
 
 from vault.config import NAME, Client, Settings
 from vault.errors import Refusal, SetUpError
@@ -33,6 +33,25 @@ CHECKSUM_LENGTH: Final = 6  # 62**6 > 2**32
 
 DETAIL: Final = "send `Authorization: Bearer` with a credential that is valid here and now"
 """The one detail of every 401: whoever guesses learns nothing from it."""
+
+
+class Caller(Protocol):
+    """What came with a request beside its `Authorization`."""
+
+    @property
+    def certificate(self) -> bytes | None:
+        """What its connection showed, in DER."""
+        ...
+
+    @property
+    def fields(self) -> Mapping[bytes, bytes]:
+        """Its headers, by names in lower case."""
+        ...
+
+    @property
+    def headers(self) -> Sequence[tuple[bytes, bytes]]:
+        """The same as they came, so that a second one is seen."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

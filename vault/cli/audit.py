@@ -22,7 +22,7 @@ from vault.cli.audit_ship import ship
 from vault.cli.failure import Wrong
 from vault.cli.folders import of_each, of_one
 from vault.cli.group import Group, examples
-from vault.cli.options import config_option, json_option, moment
+from vault.cli.options import config_option, json_option, moment, record_options
 from vault.cli.reporting import described, show
 from vault.cli.screen import note, print_json
 from vault.cli.witnessed import known_elsewhere, log_name, uncosigned
@@ -84,20 +84,7 @@ audit.add_command(close)
     metavar="R",
     help="A receipt that a caller kept.",
 )
-@click.option(
-    "--public-key",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The checkpoints' public key, kept elsewhere; else the keyset says it.",
-)
-@click.option(
-    "--folder",
-    "folders",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    multiple=True,
-    metavar="DIR",
-    help="The records of all machines that share a store, instead of this machine's own.",
-)
+@record_options("The records of all machines that share a store, instead of this machine's own.")
 @click.option(
     "--witness",
     metavar="DIR|URL",

@@ -25,7 +25,7 @@ from vault.cli import stored
 from vault.cli.failure import Wrong
 from vault.cli.folders import Known, of_one
 from vault.cli.group import examples
-from vault.cli.options import config_option, json_option
+from vault.cli.options import config_option, json_option, record_options
 from vault.cli.reporting import described, show
 from vault.cli.screen import note, print_json
 from vault.config import Settings, load
@@ -47,20 +47,7 @@ Result = TypeVar("Result")
 )
 @click.argument("to", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
 @config_option
-@click.option(
-    "--folder",
-    "folders",
-    type=click.Path(path_type=Path, exists=True, file_okay=False),
-    multiple=True,
-    metavar="DIR",
-    help="The records to collect, instead of this machine's own.",
-)
-@click.option(
-    "--public-key",
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The checkpoints' public key, kept elsewhere; else the keyset says it.",
-)
+@record_options("The records to collect, instead of this machine's own.")
 @json_option
 def collect(
     to: Path, config: Path, folders: Sequence[Path], public_key: Path | None, as_json: bool

@@ -35,6 +35,30 @@ def json_option(function: F) -> F:
     )
 
 
+def record_options(folders: str) -> Callable[[F], F]:
+    """``--public-key FILE`` and ``--folder DIR``, as `public_key` and `folders`; what the latter
+    are is told in the help."""
+
+    def with_them(function: F) -> F:
+        by_key = click.option(
+            "--public-key",
+            type=click.Path(path_type=Path),
+            metavar="FILE",
+            help="The checkpoints' public key, kept elsewhere; else the keyset says it.",
+        )
+        of_folders = click.option(
+            "--folder",
+            "folders",
+            type=click.Path(path_type=Path, exists=True, file_okay=False),
+            multiple=True,
+            metavar="DIR",
+            help=folders,
+        )
+        return by_key(of_folders(function))
+
+    return with_them
+
+
 def day(text: str) -> date:
     """``2027-11-24``."""
     try:

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterator
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from vault.audit.names import HOST
 from vault.config.identity_checks import identity_disagreements
 from vault.config.proxy_checks import proxy_disagreements
 from vault.config.settings import Client, Grant, Server, Settings, Transformation
-from vault.config.shape import Problem, dotted, nearest
+from vault.config.shape import Problem, dotted, is_network, nearest
 from vault.config.store_checks import store_disagreements
 from vault.config.witness import witness_disagreements
 from vault.errors import SetUpError
@@ -242,19 +242,11 @@ def _credentials(client: Client, at: str) -> Iterator[Problem]:
                 "expected 64 hex digits: the SHA-256 of the credential, never the credential",
             )
         for position, network in enumerate(credential.networks):
-            if not _is_network(network):
+            if not is_network(network):
                 yield Problem(
                     f"{at}[{index}].networks[{position}]",
                     'expected a network such as "10.1.0.0/16" or "2001:db8::/32"',
                 )
-
-
-def _is_network(text: str) -> bool:
-    try:
-        ip_network(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _credentials_used_twice(clients: dict[str, Client]) -> Iterator[Problem]:

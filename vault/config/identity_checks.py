@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from vault.config.identity import Certificates, Issuer
-from vault.config.shape import Problem, dotted, nearest
+from vault.config.shape import Problem, dotted, is_network, nearest
 
 if TYPE_CHECKING:
     from vault.config.settings import Client, Settings
@@ -87,17 +87,9 @@ def _certificates(certificates: Certificates) -> Iterator[Problem]:
     if not certificates.forwarded_from:
         yield Problem(f"{at}.forwarded_from", "missing: whose header is it believed of?")
     for index, network in enumerate(certificates.forwarded_from):
-        if network != "unix" and not _is_network(network):
+        if network != "unix" and not is_network(network):
             words = 'expected a network such as "10.1.0.0/16", or "unix"'
             yield Problem(f"{at}.forwarded_from[{index}]", words)
-
-
-def _is_network(text: str) -> bool:
-    try:
-        ip_network(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _client(client: "Client", settings: "Settings", at: str) -> Iterator[Problem]:

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from difflib import get_close_matches
+from ipaddress import ip_network
 from typing import NamedTuple
 
 from msgspec import inspect
@@ -128,3 +129,12 @@ def _range(kind: inspect.IntType | inspect.FloatType) -> str:
     if kind.gt is not None:
         return f" above {kind.gt}, at most {kind.le}"
     return f" from {kind.ge} to {kind.le}" if kind.ge is not None else ""
+
+
+def is_network(text: str) -> bool:
+    """``10.1.0.0/16``, ``2001:db8::/32``, or one address."""
+    try:
+        ip_network(text)
+    except ValueError:
+        return False
+    return True

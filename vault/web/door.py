@@ -9,7 +9,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import Protocol
 
-from vault.access.identity import Principal
+from vault.access.identity import Caller, Principal
 from vault.errors import Refusal
 from vault.service import Answer, Call
 
@@ -31,25 +31,6 @@ class KeysAwaited(Exception):
     def __init__(self, fetched: Awaitable[None]) -> None:
         super().__init__("keys are awaited")
         self.fetched = fetched
-
-
-class Caller(Protocol):
-    """What else a request shows of who sent it."""
-
-    @property
-    def certificate(self) -> bytes | None:
-        """The one that its connection showed, in DER."""
-        ...
-
-    @property
-    def fields(self) -> Mapping[bytes, bytes]:
-        """Its headers, by names in lower case."""
-        ...
-
-    @property
-    def headers(self) -> Sequence[tuple[bytes, bytes]]:
-        """The same as they came."""
-        ...
 
 
 class Door(Protocol):
