@@ -33,7 +33,7 @@ class Rewriter:
     """Rewrites one body. After any exception it is of no use, and nothing more may be sent."""
 
     def __init__(
-        self, parser: Parser, ask: Ask, *, max_fields: int = 1_000, max_bytes: int = 1 << 20
+        self, parser: Parser, ask: Ask, *, max_fields: int = 500, max_bytes: int = 1 << 18
     ) -> None:
         """A batch is asked for when it has `max_fields` fields or `max_bytes` wait for it."""
         self._parser = parser
