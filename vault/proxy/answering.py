@@ -10,6 +10,7 @@ import aiohttp
 from vault.errors import Refusal
 from vault.proxy.bodies.pieces import Parser
 from vault.proxy.bodies.rewrite import Blocked
+from vault.proxy.client import Response
 from vault.proxy.guard import Leak
 from vault.proxy.head import Head, passed_on
 from vault.proxy.message import Coding, Message, Streaming, Untouched
@@ -32,7 +33,7 @@ class Answer:
     def __init__(
         self,
         route: Route,
-        response: aiohttp.ClientResponse,
+        response: Response,
         send: Send,
         gone: "asyncio.Task[object] | None",
         whole: int,

@@ -8,12 +8,11 @@ from functools import partial
 from time import perf_counter
 from typing import Any, Final, Protocol
 
-import aiohttp
-
 from vault.errors import Refusal
 from vault.proxy.answering import Answer
 from vault.proxy.asking import Asker, Back
 from vault.proxy.bodies.pieces import Unparsable
+from vault.proxy.client import Response
 from vault.proxy.guard import Guard
 from vault.proxy.head import Head, check_request, forwarded
 from vault.proxy.message import Message
@@ -189,9 +188,7 @@ class Exchange:
                 raise request.failure from None
             raise
 
-    async def _unless_gone(
-        self, asking: Callable[[], Awaitable[aiohttp.ClientResponse]]
-    ) -> aiohttp.ClientResponse:
+    async def _unless_gone(self, asking: Callable[[], Awaitable[Response]]) -> Response:
         """What comes of it. Raises Disconnected where the caller hangs up before."""
         connection = self._scope["jeton.connection"]
         if connection.is_lost:

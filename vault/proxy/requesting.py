@@ -6,13 +6,13 @@ from typing import Final
 from vault.errors import JetonError, Refusal
 from vault.proxy.bodies.pieces import Parser
 from vault.proxy.bodies.rewrite import Blocked
+from vault.proxy.client import Body
 from vault.proxy.encodings import accepted
 from vault.proxy.guard import Leak
 from vault.proxy.head import FORWARDED, Head, passed_on
 from vault.proxy.message import Coding, Message, Streaming, Untouched
 from vault.proxy.refusing import Stopped, of_request
 from vault.proxy.routes import Route
-from vault.proxy.upstream import Body
 from vault.web.headers import Header
 from vault.web.intake import Disconnected, Receive
 from vault.web.problem import HTTPRefusal

@@ -11,9 +11,8 @@ from asyncio import Transport
 from collections.abc import Callable, Collection
 from typing import Any, Final
 
-import aiohttp
-
 from vault.errors import Refusal
+from vault.proxy.client import Response
 from vault.proxy.head import Head, passed_on
 from vault.web.connection import LINGER
 from vault.web.headers import Header
@@ -44,7 +43,7 @@ def asked_for(head: Head, method: str, version: str, allowed: Collection[str]) -
     return True
 
 
-def is_switching(response: aiohttp.ClientResponse, asked: Head) -> bool:
+def is_switching(response: Response, asked: Head) -> bool:
     """Whether an answer changes the protocol, as it was `asked` to. Raises Refusal
     ``upstream_invalid`` for one that changes it otherwise."""
     if response.status != _STATUS:
@@ -61,11 +60,11 @@ def is_switching(response: aiohttp.ClientResponse, asked: Head) -> bool:
     return True
 
 
-async def tunnel(switch: Switch, response: aiohttp.ClientResponse, patience: float) -> None:
+async def tunnel(switch: Switch, response: Response, patience: float) -> None:
     """Pass bytes until either side hangs up, or both are silent for `patience` seconds. Raises
     Refusal where that cannot begin."""
     connection = response.connection
-    if connection is None or connection.transport is None or connection.protocol is None:
+    if connection.transport is None or connection.protocol is None:
         raise Refusal("upstream_invalid", "the upstream hung up as it changed the protocol")
     headers = [(name.lower(), value) for name, value in response.raw_headers]
     early = _Early()

@@ -7,7 +7,7 @@ import importlib
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import count
@@ -15,27 +15,22 @@ from typing import Any, Final
 
 import aiohttp
 from aiohttp.http_parser import HttpResponseParserPy
-from multidict import CIMultiDict
 from yarl import URL
 
 from vault.config import Upstream as Configured
 from vault.errors import Refusal, SetUpError
+from vault.proxy.client import Address, Body, Response, Unsent
 from vault.telemetry import log
 from vault.web.headers import Header
 
-Body = bytes | AsyncIterator[bytes] | None
-
 AWAY_SECONDS: Final = 2.0
 """An endpoint that could not be connected to is left alone for this long, if there are others."""
-_UNSENT = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 _LAST_STATUS: Final = 599
-_OWN: Final = ("Accept", "Accept-Encoding", "User-Agent", "Content-Type")
-"""Headers that the client would add by itself."""
 
 
 class Endpoint:
-    def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
+    def __init__(self, address: Address) -> None:
+        self.address = address
         self.well = True
         self.away_until = 0.0
 
@@ -50,45 +45,41 @@ class Upstream:
         """Raises SetUpError for certificates that cannot be used."""
         self.name = name
         self.configured = configured
-        self._endpoints = [Endpoint(url) for url in configured.urls]
+        self._endpoints: list[Endpoint] = []
         self._turn = count()
         self._context = _context(name, configured)
-        self._session: aiohttp.ClientSession | None = None
+        self._connector: aiohttp.TCPConnector | None = None
         self._watching: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         read_strictly()
         configured = self.configured
         timeout = aiohttp.ClientTimeout(
-            total=None,
             connect=configured.connect_timeout,
             sock_connect=configured.connect_timeout,
             sock_read=configured.answer_timeout,
         )
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=configured.max_connections,
-                ssl=self._context or True,
-                ttl_dns_cache=10,
-                socket_factory=partial(_socket, configured.answer_timeout),
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            timeout=timeout,
-            skip_auto_headers=_OWN,
-            max_line_size=64 * 1024,
-            max_field_size=64 * 1024,
+        self._connector = aiohttp.TCPConnector(
+            limit=configured.max_connections,
+            ssl=self._context or True,
+            ttl_dns_cache=10,
+            socket_factory=partial(_socket, configured.answer_timeout),
         )
+        self._endpoints = [
+            Endpoint(Address(url, self._connector, timeout)) for url in configured.urls
+        ]
         if configured.health is not None:
-            self._watching = asyncio.create_task(self._watch(configured.health))
+            self._watching = asyncio.create_task(
+                self._watch(URL(configured.health).raw_path_qs.encode("ascii"))
+            )
 
     async def close(self) -> None:
         if self._watching is not None:
             self._watching.cancel()
             with suppress(asyncio.CancelledError):
                 await self._watching
-        if self._session is not None:
-            await self._session.close()
+        if self._connector is not None:
+            await self._connector.close()
 
     async def ask(
         self,
@@ -98,22 +89,16 @@ class Upstream:
         body: Body,
         *,
         switching: bool = False,
-    ) -> aiohttp.ClientResponse:
+    ) -> Response:
         """The head of the answer, whose body is still to be read: release or close it.
 
         What was not sent is sent to another endpoint. Raises Refusal: ``upstream_unavailable``,
         ``upstream_timeout``, ``upstream_invalid``.
         """
-        said = CIMultiDict([(name.decode("ascii"), _text(value)) for name, value in headers])
-        path = target.decode("ascii")
-        assert self._session is not None
         for endpoint in self._in_turn():
-            url = URL(endpoint.url + path, encoded=True)
             try:
-                answer = await self._session.request(
-                    method, url, headers=said, data=body, allow_redirects=False
-                )
-            except _UNSENT:
+                answer = await endpoint.address.ask(method, target, headers, body)
+            except Unsent:
                 endpoint.away_until = time.monotonic() + AWAY_SECONDS
                 log.warning("upstream-away", upstream=self.name)
             except TimeoutError:
@@ -140,21 +125,18 @@ class Upstream:
         turned = self._endpoints[first:] + self._endpoints[:first]
         return [one for one in turned if one.usable(now)] or turned
 
-    async def _watch(self, path: str) -> None:
+    async def _watch(self, path: bytes) -> None:
         while True:
             await asyncio.gather(*(self._look(one, path) for one in self._endpoints))
             await asyncio.sleep(self.configured.health_seconds)
 
-    async def _look(self, endpoint: Endpoint, path: str) -> None:
-        assert self._session is not None
-        patience = aiohttp.ClientTimeout(total=self.configured.health_seconds)
-        try:
-            async with self._session.get(
-                endpoint.url + path, timeout=patience, allow_redirects=False
-            ) as answer:
-                well = 200 <= answer.status < 300
-        except (aiohttp.ClientError, TimeoutError, ValueError):
-            well = False
+    async def _look(self, endpoint: Endpoint, path: bytes) -> None:
+        well = False
+        with suppress(Unsent, aiohttp.ClientError, TimeoutError, ValueError):
+            async with asyncio.timeout(self.configured.health_seconds):
+                answer = await endpoint.address.ask("GET", path, [], None)
+            well = http.HTTPStatus.OK <= answer.status < http.HTTPStatus.MULTIPLE_CHOICES
+            answer.release()
         if well is not endpoint.well:
             log.info("upstream-health", upstream=self.name, well=well)
         endpoint.well = well
@@ -178,7 +160,7 @@ def read_strictly() -> None:
     HttpResponseParserPy.lax = False
 
 
-def _check(answer: aiohttp.ClientResponse, *, switching: bool) -> None:
+def _check(answer: Response, *, switching: bool) -> None:
     """Whether everybody would end its body where aiohttp does. Raises Refusal
     ``upstream_invalid``."""
     codings = [value for name, value in answer.raw_headers if name.lower() == b"transfer-encoding"]
@@ -186,7 +168,6 @@ def _check(answer: aiohttp.ClientResponse, *, switching: bool) -> None:
     switches = switching and answer.status == http.HTTPStatus.SWITCHING_PROTOCOLS
     fits = (
         (switches or http.HTTPStatus.OK <= answer.status <= _LAST_STATUS)
-        and version is not None
         and version.major == 1
         and (not codings or [one.strip().lower() for one in codings] == [b"chunked"])
         and not (codings and version.minor == 0)
@@ -194,13 +175,6 @@ def _check(answer: aiohttp.ClientResponse, *, switching: bool) -> None:
     if not fits:
         answer.close()
         raise Refusal("upstream_invalid", "the upstream's answer is no HTTP/1.1")
-
-
-def _text(value: bytes) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        raise Refusal("malformed_request", "a header is neither ASCII nor UTF-8") from None
 
 
 def _context(name: str, configured: Configured) -> ssl.SSLContext | None:

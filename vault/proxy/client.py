@@ -1,0 +1,185 @@
+"""One request over a connection of aiohttp's pool, and the head of its answer.
+
+`aiohttp.ClientSession` makes ready for every request what a browser would need (cookies,
+redirects, proxies, payloads): most of what it takes to pass a small message on. Its pool, its
+parser and its streams are used here without it, and the head goes out as the bytes that it is.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from http import HTTPStatus
+from typing import Final
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.connector import Connection
+from aiohttp.http import RawResponseMessage, StreamWriter
+from aiohttp.http_exceptions import HttpProcessingError
+from yarl import URL
+
+from vault.web.headers import Header
+
+Body = bytes | AsyncIterator[bytes] | None
+
+LINE: Final = 64 * 1024
+"""Bytes that a line of an answer's head may have."""
+_REPEATABLE: Final = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
+"""RFC 9110, section 9.2.2, of those that are passed on."""
+_WITH_BODY: Final = frozenset(("POST", "PUT", "PATCH"))
+
+
+class Unsent(Exception):
+    """No connection could be had: nothing of the request has left."""
+
+
+class Response:
+    """The head of an answer, whose body is still to be read from `content`."""
+
+    __slots__ = ("_writing", "connection", "content", "method", "raw_headers", "status", "version")
+
+    def __init__(
+        self,
+        method: str,
+        connection: Connection,
+        head: RawResponseMessage,
+        content: aiohttp.StreamReader,
+        writing: "asyncio.Task[None] | None",
+    ) -> None:
+        self.method = method
+        self.status = head.code
+        self.version = head.version
+        self.raw_headers = head.raw_headers
+        self.content = content
+        self.connection = connection
+        self._writing = writing
+
+    def release(self) -> None:
+        """The connection may take another request, if this one has left and been answered."""
+        if self._writing is None or self._writing.done():
+            self.connection.release()
+        else:
+            self.close()
+
+    def close(self) -> None:
+        """The connection cannot be used again."""
+        if self._writing is not None:
+            self._writing.cancel()
+        self.connection.close()
+
+
+class Address:
+    """Where requests go, through a pool that others may go through too."""
+
+    def __init__(
+        self, url: str, connector: aiohttp.TCPConnector, timeout: aiohttp.ClientTimeout
+    ) -> None:
+        """`url` has no path; of `timeout` those for a connection and for each read are heeded.
+        Raises RuntimeError without a loop."""
+        parsed = URL(url, encoded=True)
+        self._host = (parsed.host_port_subcomponent or "").encode("ascii")
+        self._whereto = aiohttp.ClientRequest("GET", parsed, loop=asyncio.get_running_loop())
+        self._connector = connector
+        self._timeout = timeout
+
+    async def ask(
+        self, method: str, target: bytes, headers: Sequence[Header], body: Body
+    ) -> Response:
+        """The head of the answer. Raises Unsent, aiohttp.ClientError, and TimeoutError."""
+        repeatable = method in _REPEATABLE and (body is None or isinstance(body, bytes))
+        try:
+            return await self._ask(method, target, headers, body)
+        except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+            # The pool's connection may have been closed before the request came (RFC 9112, 9.3.1).
+            if not repeatable:
+                raise
+        return await self._ask(method, target, headers, body)
+
+    async def _ask(
+        self, method: str, target: bytes, headers: Sequence[Header], body: Body
+    ) -> Response:
+        connection = await self._connect()
+        writing: asyncio.Task[None] | None = None
+        try:
+            protocol, transport = connection.protocol, connection.transport
+            if protocol is None or transport is None or transport.is_closing():
+                raise aiohttp.ServerDisconnectedError
+            self._await_answer(protocol, method)
+            head = self._head(method, target, headers, body)
+            if body is None or isinstance(body, bytes):
+                transport.write(head + body if body else head)
+                protocol.start_timeout()
+            else:
+                transport.write(head)
+                length_told = any(name == b"content-length" for name, _ in headers)
+                writing = asyncio.create_task(_write(protocol, body, chunked=not length_told))
+            answer, content = await _read(protocol)
+        except BaseException:
+            if writing is not None:
+                writing.cancel()
+            connection.close()
+            raise
+        return Response(method, connection, answer, content, writing)
+
+    async def _connect(self) -> Connection:
+        try:
+            return await self._connector.connect(self._whereto, [], self._timeout)
+        except (aiohttp.ClientConnectorError, TimeoutError) as error:
+            raise Unsent from error
+
+    def _await_answer(self, protocol: ResponseHandler, method: str) -> None:
+        protocol.set_response_params(
+            skip_payload=method == "HEAD",
+            read_until_eof=True,
+            auto_decompress=False,
+            read_timeout=self._timeout.sock_read,
+            max_line_size=LINE,
+            max_field_size=LINE,
+        )
+
+    def _head(self, method: str, target: bytes, headers: Sequence[Header], body: Body) -> bytes:
+        lines = [b"%b %b HTTP/1.1\r\n" % (method.encode("ascii"), target)]
+        lines += [b"%b: %b\r\n" % header for header in headers]
+        names = {name for name, _ in headers}
+        if b"host" not in names:
+            lines.append(b"host: %b\r\n" % self._host)
+        if b"content-length" not in names:
+            if isinstance(body, bytes) or (body is None and method in _WITH_BODY):
+                lines.append(b"content-length: %d\r\n" % len(body or b""))
+            elif body is not None:
+                lines.append(b"transfer-encoding: chunked\r\n")
+        lines.append(b"\r\n")
+        head = b"".join(lines)
+        if not head.count(b"\n") == head.count(b"\r") == len(lines):
+            raise ValueError("a value would be read as another header")
+        return head
+
+
+async def _read(protocol: ResponseHandler) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
+    """The answer's head, behind those that only say that it will come."""
+    while True:
+        try:
+            head, content = await protocol.read()
+        except HttpProcessingError as error:
+            raise aiohttp.ClientPayloadError("no answer of HTTP") from error
+        if head.code >= HTTPStatus.OK or head.code == HTTPStatus.SWITCHING_PROTOCOLS:
+            return head, content
+        protocol.start_timeout()
+
+
+async def _write(protocol: ResponseHandler, body: AsyncIterator[bytes], *, chunked: bool) -> None:
+    """Send a body as it comes. Where it breaks off so does the connection: what came of it must
+    not look as if it were all."""
+    writer = StreamWriter(protocol, asyncio.get_running_loop())
+    if chunked:
+        writer.enable_chunking()
+    try:
+        async for piece in body:
+            await writer.write(piece)
+        await writer.write_eof()
+        protocol.start_timeout()
+    except Exception as error:  # noqa: BLE001 - told to whom waits for the answer
+        if not isinstance(error, OSError):
+            error = aiohttp.ClientConnectionError("the request broke off")
+        protocol.set_exception(error)
+        if protocol.transport is not None:
+            protocol.transport.close()
