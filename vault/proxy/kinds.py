@@ -9,7 +9,7 @@ from vault.proxy.bodies.csv import CsvParser
 from vault.proxy.bodies.fixed_width import FixedWidthParser
 from vault.proxy.bodies.form import FormParser
 from vault.proxy.bodies.hl7 import Hl7Parser
-from vault.proxy.bodies.json import JsonParser
+from vault.proxy.bodies.json import JsonParser, plan
 from vault.proxy.bodies.multipart import FieldParser, MultipartParser, Part
 from vault.proxy.bodies.pieces import Parser, Rule, Unparsable
 from vault.proxy.bodies.text import TextParser, has_right_key
@@ -36,6 +36,8 @@ KNOWN: Final[Mapping[str, str]] = {
     "text/plain": "text",
     "text/html": "text",
 }
+MOST_KINDS: Final = 64
+"""Content types that are remembered: a caller can think of any number."""
 _SUFFIXES: Final = {"+json": "json", "+xml": "xml"}
 
 
@@ -66,6 +68,7 @@ class Parsers:
         self._route = route
         self._rules = rules
         self._is_token = is_token
+        self._kinds: dict[str, str | None] = {}
         self._makers = {kind: self._maker(kind, of) for kind, of in rules.items()}
         for kind, maker in self._makers.items():
             if kind != "multipart":
@@ -79,9 +82,7 @@ class Parsers:
         """A parser for a body of this Content-Type; None where no rule is about such bodies.
         Raises Unparsable for a multipart body without a boundary that can be, and for a charset
         whose digits are not those of ASCII: nothing would be found in it."""
-        kind = kind_of(content_type, self._route)
-        if self._makers and kind is not None:
-            _check_charset(content_type)
+        kind = self._kind(content_type)
         if kind == "multipart" and self._makers:
             boundary = _parameter(content_type, "boundary")
             return MultipartParser(boundary, self._part)
@@ -90,12 +91,23 @@ class Parsers:
             return self._csv(self._rules["csv"], "\t")
         return maker() if maker is not None else None
 
+    def _kind(self, content_type: str) -> str | None:
+        """Raises Unparsable for a charset that cannot be."""
+        if content_type in self._kinds:  # it is the same in most messages
+            return self._kinds[content_type]
+        kind = kind_of(content_type, self._route)
+        if self._makers and kind is not None:
+            _check_charset(content_type)
+        if len(self._kinds) < MOST_KINDS:
+            self._kinds[content_type] = kind
+        return kind
+
     def _maker(self, kind: str, rules: Sequence[Rule]) -> Callable[[], Parser]:
+        if kind in {"json", "ndjson"}:
+            return partial(JsonParser, plan(rules), lines=kind == "ndjson")
         route = self._route
         latin, utf8 = route.encoding or "latin-1", route.encoding or "utf-8"
         makers: dict[str, Callable[[], Parser]] = {
-            "json": partial(JsonParser, rules),
-            "ndjson": partial(JsonParser, rules, lines=True),
             "xml": partial(XmlParser, rules, namespaces=route.namespaces),
             "csv": partial(self._csv, rules, route.delimiter),
             "fixed": partial(FixedWidthParser, rules, encoding=latin, length=route.record_length),

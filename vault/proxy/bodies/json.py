@@ -23,6 +23,7 @@ from vault.proxy.bodies.json_patterns import (
     SPACE,
     reading,
 )
+from vault.proxy.bodies.json_whole import pieces_of, write_string
 from vault.proxy.bodies.jsonpath import compile_path
 from vault.proxy.bodies.pieces import DoesNotFit, Limits, Piece, Rule
 from vault.proxy.bodies.ways import Plan, Way
@@ -33,6 +34,7 @@ _LONG_FROM = 64 * 1024
 _NOTHING = {b"null", b'""'}
 _BOM = b"\xef\xbb\xbf"
 _COMMA: Final = ord(",")
+_LIMITS: Final = Limits()
 
 
 class _Frame:
@@ -53,6 +55,11 @@ def _plan(rules: tuple[Rule, ...]) -> Plan:
     return Plan(rules, compile_path)
 
 
+def plan(rules: Sequence[Rule]) -> Plan:
+    """Where the paths of these rules lead. Raises BadPath for one that cannot be followed."""
+    return _plan(tuple(rules))
+
+
 class JsonParser:
     """One document, or with `lines` any number of them one after another (NDJSON).
 
@@ -61,11 +68,12 @@ class JsonParser:
     """
 
     def __init__(
-        self, rules: Sequence[Rule], limits: Limits | None = None, *, lines: bool = False
+        self, rules: Sequence[Rule] | Plan, limits: Limits | None = None, *, lines: bool = False
     ) -> None:
-        self._limits = limits or Limits()
+        self._limits = limits or _LIMITS
         self._lines = lines
-        self._follow = Follower(_plan(tuple(rules)))
+        self._plan = rules if isinstance(rules, Plan) else plan(rules)
+        self._follow = Follower(self._plan)
         self._window = Window(self._limits.token)
         self._utf8 = _UTF8()
         self._frames: list[_Frame] = []
@@ -74,6 +82,14 @@ class JsonParser:
         self._long = False  # within a string that no rule asks about and that is not all here
         self._begun = False
         self._holding = Holding(self._limits.record)
+
+    def whole(self, body: bytes) -> Sequence[Piece]:
+        """All pieces of a body of which nothing was fed. Raises Unparsable."""
+        if not self._lines:
+            pieces = pieces_of(body, self._plan, self._limits.depth)
+            if pieces is not None:
+                return pieces
+        return [*self.feed(body), *self.close()]
 
     def feed(self, chunk: bytes) -> Sequence[Piece]:
         self._check(chunk)
@@ -273,7 +289,7 @@ class JsonParser:
             if raw in _NOTHING:
                 continue
             if slot is None:
-                write = _write_string if string else _write_number
+                write = write_string if string else _write_number
                 slot = Slot(text, raw, write, dropped=b"null")
             if isinstance(goal, int):
                 scopes = self._follow.scopes(goal, self._above)
@@ -312,10 +328,6 @@ class JsonParser:
             raise self._window.broken(
                 f"{self._limits.record} bytes do not settle whether or how a field is replaced"
             ) from None
-
-
-def _write_string(text: str) -> bytes:
-    return json.dumps(text, ensure_ascii=False).encode()
 
 
 def _write_number(text: str) -> bytes:

@@ -96,6 +96,12 @@ def compile_path(text: str) -> Path:
     return _Reader(text).path()
 
 
+@lru_cache(maxsize=1_024)
+def _same(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """One object for all that are equal: who looks them up need not compare them."""
+    return steps
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
@@ -110,7 +116,7 @@ class _Reader:
         steps = [] if rooted else [self._first()]
         while self._at < len(self._text):
             steps.append(self._step())
-        return Path(tuple(steps), relative, up)
+        return Path(_same(tuple(steps)), relative, up)
 
     def _first(self) -> Step:
         return self._step() if self._text[:1] in {".", "["} else self._dotted(descendant=False)

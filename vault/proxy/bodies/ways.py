@@ -131,13 +131,13 @@ class Plan:
     def __init__(self, rules: Sequence[Rule], compiled: Callable[[str], Path]) -> None:
         """`compiled` reads a selector. Raises what it raises, and BadPath."""
         self.rules = rules
-        self._paths = [compiled(rule.selector).steps for rule in rules]
+        self.paths = [compiled(rule.selector).steps for rule in rules]
         self.contexts = [
             [compiled(text) for text in alternatives(rule.context_selector)] for rule in rules
         ]
         """Of each rule: where its context is looked for, one after another."""
         self._states: dict[tuple[tuple[Thread, ...], int], State] = {}
-        for rule, steps, contexts in zip(rules, self._paths, self.contexts, strict=True):
+        for rule, steps, contexts in zip(rules, self.paths, self.contexts, strict=True):
             if any(context.up >= max(len(steps), 1) for context in contexts):
                 raise BadPath(f"{rule.context_selector!r}: further up than its field's path begins")
         every = [one for contexts in self.contexts for one in contexts]
@@ -159,7 +159,7 @@ class Plan:
 
     def _root(self) -> Way:
         """To the place above a document: its threads are at the root's own steps."""
-        threads = [Thread(number, steps) for number, steps in enumerate(self._paths)]
+        threads = [Thread(number, steps) for number, steps in enumerate(self.paths)]
         threads += [Thread(Told(at), steps) for steps, at in self.absolute.items()]
         hits = tuple(Hit(thread.goal, ()) for thread in threads if not thread.steps)
         on = [thread for thread in threads if thread.steps]
