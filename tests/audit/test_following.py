@@ -34,7 +34,7 @@ def test_each_entry_comes_once_and_in_order(made: list[int | str]) -> None:
                 writer = RecordWriter.claim(folder, segment_bytes=2_000)
             elif step == "again":
                 follower.close()
-                follower = Follower(folder, {writer.name: seen[-1]} if seen else {})
+                follower = Follower(folder, follower.ends)
             else:
                 found = follower.read(10**6 if step == "read" else 3)
                 seen += [entry.seq for _, entry in found]

@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import SplitResult
 
-from vault.audit.following import Located
+import msgspec
+
+from vault.audit.following import Ends, Located
+from vault.audit.group import Tail
 from vault.audit.ocsf import CRITICAL, HIGH, LOW, event
 from vault.audit.segment import sync_folder
 from vault.deadline import ending, post
@@ -41,26 +44,22 @@ class Cursor:
     """How far each chain was confirmed: a small file, replaced whole."""
 
     def __init__(self, path: Path) -> None:
-        """Raises OSError, ValueError where the file is no cursor."""
+        """Raises OSError, msgspec.DecodeError where the file is no cursor."""
         self._path = path
-        self.after: dict[str, int] = {}
+        self.after: Ends = {}
         if path.exists():
-            read = json.loads(path.read_bytes())
-            if not isinstance(read, dict) or not all(type(one) is int for one in read.values()):
-                raise ValueError("this file is no cursor")
-            self.after = read
+            self.after = msgspec.json.decode(path.read_bytes(), type=dict[str, list[Tail]])
 
-    def move(self, batch: Sequence[Located]) -> None:
-        """Behind a batch; durable once this returns. Raises OSError."""
-        moved = self.after | {writer: entry.seq for writer, entry in batch}
+    def move(self, ends: Ends) -> None:
+        """To what was read; durable once this returns. Raises OSError."""
         fresh = self._path.with_name(f".{self._path.name}.fresh")
-        with fresh.open("w", encoding="utf-8") as file:
-            json.dump(moved, file)
+        with fresh.open("wb") as file:
+            file.write(msgspec.json.encode(ends))
             file.flush()
             os.fsync(file.fileno())
         fresh.rename(self._path)
         sync_folder(self._path.parent)
-        self.after = moved
+        self.after = ends
 
 
 class Receiver(Protocol):

@@ -85,7 +85,7 @@ def ship(
         if lock is None:
             raise SetUpError("another `jeton audit ship` moves this cursor")
         cursor = Cursor(cursor_file)
-    except (OSError, ValueError) as error:
+    except (OSError, msgspec.DecodeError) as error:
         raise SetUpError(f"{cursor_file} cannot be used as a cursor") from error
     # By itself it would not end where it is a container's first process. What is under way then was
     # not confirmed, and is sent again.
@@ -94,7 +94,7 @@ def ship(
         _show(metrics, settings.server.host, metrics_port)
     try:
         _await_record(folder, once=once)
-        _ship(Follower(folder, dict(cursor.after)), cursor, receiver, metrics, once=once)
+        _ship(Follower(folder, cursor.after), cursor, receiver, metrics, once=once)
     except msgspec.DecodeError:
         words = "a sealed line is no entry: `jeton audit verify` says which"
         raise SetUpError(words) from None
@@ -135,7 +135,7 @@ def _ship(
         batch = follower.read(BATCH)
         if batch:
             _deliver(receiver, batch, metrics)
-            cursor.move(batch)
+            cursor.move(follower.ends)
             metrics.confirmed(len(batch))
         if len(batch) < BATCH:  # there was no more
             metrics.caught_up(at)
