@@ -224,6 +224,28 @@ async def test_a_share_is_filled_up_beside_the_spending(
     assert share.left > before
 
 
+async def test_whatever_kept_a_share_from_being_filled_up_it_is_tried_again_in_a_while(
+    leases: Leases, store: Counted, clock: Clock
+) -> None:
+    """Not at each value that is spent meanwhile."""
+    wide = limits(1_000_000)
+    await one_by_one(leases, wide, clock, 200)
+    share = leases._shares[wide]
+    store.error, asked = ValueError("a bug"), store.asked
+    failed = []
+    for _ in range(share.left - share.low + 10):
+        assert leases.spend_now(wide, 1)
+        if share.filling is not None:
+            failed += await asyncio.gather(share.filling, return_exceptions=True)
+    assert (failed, store.asked) == ([store.error], asked + 1)
+    clock.now += RETRY_SECONDS
+    store.error = None
+    assert leases.spend_now(wide, 1)
+    assert share.filling is not None
+    await share.filling
+    assert store.asked == asked + 2
+
+
 async def test_a_clock_that_jumps_makes_no_share_last_longer(store: Counted) -> None:
     wall, running = Clock(), Clock()
     leases = Leases(store, Locks(store.inner), wall, running)  # type: ignore[arg-type]

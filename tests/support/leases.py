@@ -34,6 +34,7 @@ class Counted:
         self.inner = store
         self.asked = 0
         self.away = False
+        self.error: Exception | None = None
 
     async def lease(self, charge: Charge, share: int, now: float) -> Lease:
         self._count()
@@ -48,6 +49,8 @@ class Counted:
         self.asked += 1
         if self.away:
             raise Refusal("store_unavailable", "away", 1)
+        if self.error is not None:
+            raise self.error
 
 
 def made(store: Counted, clock: Clock) -> Leases:

@@ -186,9 +186,11 @@ class Leases:
                 asked = now, self._running()
                 self._take(share, await self._store.lease(charge, ask, now), ask, asked)
                 share.spent = 0
-        except Refusal as refusal:
-            share.tight = refusal.code == "budget_exhausted"
+        except BaseException as error:
             share.retry_at = self._clock() + RETRY_SECONDS
+            if not isinstance(error, Refusal):
+                raise
+            share.tight = error.code == "budget_exhausted"
         finally:
             share.filling = None
 
