@@ -396,8 +396,11 @@ def _give_way() -> None:
 
 
 @asynccontextmanager
-async def open_vault(settings: Settings, tracing: "Tracing | None" = None) -> AsyncIterator[Vault]:
-    """A vault from settings, ready; closed in order at the end. `tracing` wraps its parts.
+async def open_vault(
+    settings: Settings, tracing: "Tracing | None" = None, kept: Path | None = None
+) -> AsyncIterator[Vault]:
+    """A vault from settings, ready; closed in order at the end. `tracing` wraps its parts; `kept`
+    is a folder that several workers share for issuers' keys.
 
     Raises SetUpError: keys, configuration or state that cannot be used; Refusal where the
     store or the record cannot be reached.
@@ -441,7 +444,7 @@ async def open_vault(settings: Settings, tracing: "Tracing | None" = None) -> As
             rules.open_keyset, settings.keys.kek_required_within, partial(tell_of_kek, metrics)
         ).start()
         stack.push_async_callback(kek.close)
-        believing = Believing(metrics.promises.issuers_away)
+        believing = Believing(metrics.promises.issuers_away, kept)
         stack.push_async_callback(believing.close)
         await believing.renew(settings, rules.identities, rules.authorities)
         parts = (ledger, store, tokens, alarms, metrics, pool, kek, believing, tracing)

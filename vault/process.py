@@ -31,8 +31,10 @@ COLLECT_AFTER = 10_000
 class Process:
     """A serving process: the vault in force, and the application around it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, kept: Path | None = None) -> None:
+        """`kept`: where several workers keep issuers' keys for one another."""
         self._settings = settings
+        self._kept = kept
         self._holder = Holder()
         self._vault: Vault | None = None
         self.application = Application(self._holder, settings.server, self._open)
@@ -46,7 +48,7 @@ class Process:
     @asynccontextmanager
     async def _open(self) -> AsyncIterator[None]:
         watch(asyncio.get_running_loop())
-        async with open_vault(self._settings, self._tracing) as vault:
+        async with open_vault(self._settings, self._tracing, self._kept) as vault:
             self._vault = self._holder.door = vault
             gc.freeze()  # what is there by now stays: no collection needs to look at it again
             gc.set_threshold(COLLECT_AFTER)
@@ -89,11 +91,11 @@ async def count(metrics: Metrics) -> None:
         metrics.flush()
 
 
-def create(settings: Settings) -> Application:
+def create(settings: Settings, kept: Path) -> Application:
     """The ASGI application of a worker process, by what its parent has read and judged: the
     file may have changed since, and nobody has said yet that it is meant."""
     install(names_of(settings))
-    return Process(settings).application
+    return Process(settings, kept).application
 
 
 def run(
@@ -110,19 +112,26 @@ def run(
         reload = partial(process.reload, read)
         serve(settings.server, process.application, reload, started, settings.identity)
         return
-    judge = _judge(Rules(settings), read)  # what is wrong is said before any worker starts
-    with tempfile.TemporaryDirectory(prefix="jeton-metrics-") as folder:
+    rules = Rules(settings)  # what is wrong is said before any worker starts
+    with (
+        tempfile.TemporaryDirectory(prefix="jeton-metrics-") as folder,
+        tempfile.TemporaryDirectory(prefix="jeton-issuers-") as kept,
+    ):
         os.environ[METRICS_FOLDER] = folder
-        serve(settings.server, partial(create, settings), judge, started, settings.identity)
+        made = partial(create, kept=Path(kept))
+        judge = _judge(rules, read, made)
+        serve(settings.server, partial(made, settings), judge, started, settings.identity)
 
 
-def _judge(rules: Rules, read: Callable[[], Settings]) -> Reload:
+def _judge(
+    rules: Rules, read: Callable[[], Settings], made: Callable[[Settings], Application]
+) -> Reload:
     """A parent's part of a reload: its workers are replaced by such as serve what it found."""
 
     async def judge() -> Renewal:
         settings = read()
         certificate = certificate_of(settings.server, settings.identity)
         Rules(settings).check_follows(rules)
-        return Renewal(certificate, partial(create, settings))
+        return Renewal(certificate, partial(made, settings))
 
     return judge

@@ -17,6 +17,7 @@ from tests.support.callers import as_envoy, caller, revoking, showing
 from tests.support.calls import Place
 from tests.support.certificates import Authority
 from tests.support.issuers import Issuer, joined
+from tests.support.redis import until
 from tests.support.service import Reply, Service, jeton
 from tests.support.values import nir_key
 
@@ -111,6 +112,24 @@ def test_tokens_of_a_workload(
     assert found.keys() == bad.keys(), "guesses of credentials are not in the record"
     assert found["token_subject"] == found["token_key"] == 2
     assert good not in service.log.read_text()
+
+
+def test_workers_that_a_reload_brings_know_an_issuer_that_is_away(
+    new_service: Callable[[], Service], issuer: Issuer
+) -> None:
+    service = new_service()
+    tokens = f'tokens = [{{ issuer = "cluster", sub = "{WORKLOAD}" }}]'
+    said = issuer.configuration("cluster")
+    service.edit(lambda text: add_to_client(text, "intake", tokens) + said)
+    service.start(2)
+    assert ask(service, issuer.token(WORKLOAD)) == 200
+    issuer.away = True
+    assert service.process is not None
+    service.process.send_signal(signal.SIGHUP)
+    until(lambda: '"reloaded"' in service.log.read_text(), "the workers are others", 60)
+    for number in range(20):  # both of them
+        assert ask(service, issuer.token(WORKLOAD, jti=f"{number}")) == 200
+    service.stop()
 
 
 def disclose(service: Service, token: str, end_user: str | None, who: str = "portal") -> Reply:

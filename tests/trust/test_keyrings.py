@@ -13,6 +13,7 @@ from vault.access.tokens import Tokens
 from vault.config import Issuer as Configured
 from vault.errors import SetUpError
 from vault.trust.fetching import LARGEST, NotFetched, fetch
+from vault.trust.kept import Kept
 from vault.trust.keyrings import Keyrings
 
 
@@ -81,6 +82,64 @@ async def test_a_reload_keeps_the_keys_of_who_is_as_before(issuer: Issuer) -> No
     after = await keyrings.renew({"one": one})
     assert after["one"] is before
     assert before.is_good(time.time())
+    await keyrings.close()
+
+
+async def test_keys_that_another_worker_fetched_are_believed_as_long_as_there(
+    issuer: Issuer, tmp_path: Path
+) -> None:
+    """Workers that a reload brings, or a death, may begin while the issuer is away."""
+    one = {"one": configured(issuer.address, keys_keep=60.0)}
+    first = Keyrings(folder=tmp_path)
+    await first.renew(one)
+    await first.close()
+    fetched, issuer.away = time.time(), True
+    second = Keyrings(folder=tmp_path)
+    known = await second.renew(one)
+    assert Tokens(one, known).verify(issuer.token("me"), time.time()).subject == "me"
+    assert known["one"].is_good(fetched + 58)
+    assert not known["one"].is_good(fetched + 61)
+    await second.close()
+    issuer.away = False
+    issuer.rotate()
+    third = Keyrings(folder=tmp_path)
+    known = await third.renew(one)
+    assert known["one"].find("key-0", "ES256", time.time()) is None, "what is fetched comes first"
+    await third.close()
+
+
+async def test_keys_of_an_address_outlive_a_change_of_who_they_are_for(issuer: Issuer) -> None:
+    keyrings = Keyrings()
+    await keyrings.renew({"one": configured(issuer.address)})
+    issuer.away = True
+    changed = await keyrings.renew({"one": configured(issuer.address, max_lifetime=60.0)})
+    assert changed["one"].is_good(time.time())
+    other = await keyrings.renew({"one": configured(f"{issuer.address}/elsewhere")})
+    assert not other["one"].is_good(time.time())
+    await keyrings.close()
+
+
+def overwrite(folder: Path, text: bytes) -> None:
+    [file] = folder.iterdir()
+    file.write_bytes(text)
+
+
+@pytest.mark.parametrize("kept", [b"", b"x", b"1\n{}", b"soon\n{}", b"-1\n" + b"x" * LARGEST])
+async def test_what_was_kept_may_be_anything(issuer: Issuer, tmp_path: Path, kept: bytes) -> None:
+    one = configured(issuer.address)
+    Kept(tmp_path).put(one, b"{}", 0)
+    overwrite(tmp_path, kept)
+    issuer.away = True
+    keyrings = Keyrings(folder=tmp_path)
+    known = await keyrings.renew({"one": one})
+    assert not known["one"].is_good(time.time())
+    await keyrings.close()
+
+
+async def test_a_folder_that_cannot_be_written_to_is_not_felt(issuer: Issuer) -> None:
+    keyrings = Keyrings(folder=Path("/nowhere"))
+    known = await keyrings.renew({"one": configured(issuer.address)})
+    assert known["one"].is_good(time.time())
     await keyrings.close()
 
 

@@ -12,6 +12,7 @@ from vault.errors import SetUpError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from vault.access.certificates import Authorities
     from vault.trust.believed import Trust
@@ -40,9 +41,13 @@ def authorities_of(settings: Settings) -> "Authorities | None":
 class Believing:
     """Who is believed now, over all reloads of a process."""
 
-    def __init__(self, tell: "Callable[[int], object]" = lambda _: None) -> None:
-        """`tell` hears +1 for an issuer whose keys cannot be fetched, and -1 once they can."""
+    def __init__(
+        self, tell: "Callable[[int], object]" = lambda _: None, folder: "Path | None" = None
+    ) -> None:
+        """`tell` hears +1 for an issuer whose keys cannot be fetched, and -1 once they can.
+        `folder`: where workers of one service keep keys for one another."""
         self._tell = tell
+        self._folder = folder
         self.trust: Trust | None = None
         """None where nothing but credentials says who calls."""
 
@@ -58,7 +63,9 @@ class Believing:
             from vault.trust.believed import Trust  # noqa: PLC0415 - of the extra
         except ImportError:
             raise SetUpError("[identity] needs the extra: pip install 'jeton[jwt]'") from None
-        self.trust = await Trust.renewed(self.trust, settings, identities, authorities, self._tell)
+        self.trust = await Trust.renewed(
+            self.trust, settings, identities, authorities, self._tell, self._folder
+        )
 
     async def close(self) -> None:
         if self.trust is not None:

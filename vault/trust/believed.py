@@ -1,6 +1,7 @@
 """All that is believed under one configuration, over keyrings that outlive it."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from vault.access.callers import Callers
 from vault.access.certificates import Authorities
@@ -30,9 +31,10 @@ class Trust:
         identities: Identities,
         authorities: Authorities | None,
         tell: Callable[[int], object],
+        folder: Path | None,
     ) -> "Trust":
         """Raises SetUpError for a file of keys that cannot be used."""
-        keyrings = Keyrings(tell=tell) if before is None else before.keyrings
+        keyrings = Keyrings(tell=tell, folder=folder) if before is None else before.keyrings
         known = await keyrings.renew(settings.identity.issuers)
         tokens = Tokens(settings.identity.issuers, known)
         callers = Callers(settings, identities, tokens, authorities)

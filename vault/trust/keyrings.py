@@ -8,13 +8,15 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
-from vault.access.keyring import Keyring
+from vault.access.keyring import BadKeys, Keyring
 from vault.config import Issuer
 from vault.errors import SetUpError
 from vault.telemetry import log
 from vault.trust.fetching import SECONDS, fetch
+from vault.trust.kept import Kept
 
 AGAIN: Final = 5.0
 """Seconds after a fetch that failed, at least."""
@@ -31,9 +33,11 @@ class _One:
         issuer: Issuer,
         clock: Callable[[], float],
         tell: Callable[[int], object],
+        kept: Kept,
     ) -> None:
         self.issuer = issuer
         self.keyring = Keyring(issuer)
+        self._kept = kept
         self._name = name
         self._clock = clock
         self._tell = tell
@@ -78,8 +82,9 @@ class _One:
     async def _fetch(self) -> bool:
         try:
             async with asyncio.timeout(2 * SECONDS):
-                text = await asyncio.to_thread(fetch, self.issuer)
-            self.keyring.put(text, time.time())
+                text, now = await asyncio.to_thread(fetch, self.issuer), time.time()
+                self.keyring.put(text, now)
+                await asyncio.to_thread(self._kept.put, self.issuer, text, now)
         except Exception:  # noqa: BLE001 - whatever it is, it is tried again: else old keys stay
             if not self._failing:
                 log.warning("issuer-away", issuer=self._name)
@@ -94,6 +99,14 @@ class _One:
         self._failing = False
         return True
 
+    def take_what_was_kept(self) -> None:
+        """Until the first fetch, which may bring nothing."""
+        found = self._kept.get(self.issuer)
+        if found is not None:
+            with suppress(BadKeys):
+                text, at = found
+                self.keyring.put(text, min(at, time.time()))
+
 
 class Keyrings:
     """Those of one process, over all reloads."""
@@ -102,10 +115,12 @@ class Keyrings:
         self,
         clock: Callable[[], float] = time.monotonic,
         tell: Callable[[int], object] = lambda _: None,
+        folder: Path | None = None,
     ) -> None:
-        """`tell`: see `vault.trust.Believing`."""
+        """`tell`, `folder`: see `vault.trust.Believing`."""
         self._clock = clock
         self._tell = tell
+        self._kept = Kept(folder)
         self._known: dict[str, _One] = {}
         self._waiting = 0
 
@@ -118,7 +133,7 @@ class Keyrings:
         for name, issuer in issuers.items():
             known = before.get(name)
             same = known is not None and known.issuer == issuer
-            fresh[name] = known if same and known else _One(name, issuer, self._clock, self._tell)
+            fresh[name] = known if same and known else self._begun(name, issuer)
         fetched = await asyncio.gather(*(one.once() for one in fresh.values()))
         for (name, one), there in zip(fresh.items(), fetched, strict=True):
             if not there and one.issuer.keys.startswith("file:"):
@@ -134,6 +149,11 @@ class Keyrings:
             if fresh.get(name) is not one:
                 await one.close()
         return {name: one.keyring for name, one in fresh.items()}
+
+    def _begun(self, name: str, issuer: Issuer) -> _One:
+        one = _One(name, issuer, self._clock, self._tell, self._kept)
+        one.take_what_was_kept()
+        return one
 
     def may_bring(self, issuer: str) -> bool:
         """Whether it is worth while to wait for another fetch."""
