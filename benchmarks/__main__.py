@@ -5,89 +5,29 @@ python -m benchmarks compare OLD NEW
 """
 
 import argparse
-import json
-import os
-import platform
-import re
-import shutil
-import signal
-import ssl
-import subprocess
 import sys
 import time
-from importlib.metadata import version
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from benchmarks import curves
+from benchmarks import pace
 from benchmarks.curves import Curve
-from benchmarks.pace import QUICK, WHOLE
-from benchmarks.peers.about import about
-from benchmarks.report import number, page, scatter, share
-from benchmarks.results import Result, moved, read, write
+from benchmarks.ending import ending
+from benchmarks.kept import QUICK, WHOLE, Kept, Measured, Run
+from benchmarks.machine import commit, machine
+from benchmarks.report import number, scatter, share
+from benchmarks.results import Result, alone, moved, read
 from benchmarks.suite import BENCHMARKS
 
 RESULTS = Path(__file__).parent / "results"
-PROGRAMS = {
-    "wrk": ("-v",),
-    "redis-server": ("--version",),
-    "nginx": ("-v",),
-    "postgres": ("--version",),
-    "java": ("-version",),
-}
-PACKAGES = (
-    "jeton",
-    "cryptography",
-    "msgspec",
-    "numpy",
-    "pyarrow",
-    "aiohttp",
-    "starlette",
-    "uvicorn",
-)
-
-
-def machine() -> dict[str, object]:
-    """What the figures were measured on and with."""
-    return {
-        "system": platform.platform(),
-        "processor": _of("/proc/cpuinfo", "model name"),
-        "processors": os.cpu_count(),
-        "governor": _governor(),
-        "memory": _of("/proc/meminfo", "MemTotal"),
-        "python": platform.python_version(),
-        "openssl": ssl.OPENSSL_VERSION,
-        "programs": {name: _version(name, *options) for name, options in PROGRAMS.items()},
-        "versions": {name: version(name) for name in PACKAGES},
-        "compared with": about(),
-    }
-
-
-def _governor() -> str:
-    """How the kernel sets the clock: the machine's own affair where it is a virtual one."""
-    try:
-        return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip()
-    except OSError:
-        return "not told"
-
-
-def _of(file: str, key: str) -> str:
-    for line in Path(file).read_text().splitlines():
-        if line.startswith(key):
-            return line.partition(":")[2].strip()
-    return "not told"
-
-
-def _version(program: str, *options: str) -> str:
-    path = shutil.which(program) or shutil.which(program, path="/usr/sbin")
-    if path is None:
-        return "missing"
-    done = subprocess.run([path, *options], capture_output=True, text=True, check=False)
-    found = re.search(r"\d+\.\d+(?:\.\d+)?", done.stdout + done.stderr)
-    return found[0] if found else "there"
+SHOWN = 3
+"""Names of figures in a line that would be too long with all of them."""
 
 
 def table(results: list[Result]) -> Table:
@@ -100,45 +40,65 @@ def table(results: list[Result]) -> Table:
     return shown
 
 
-def run(names: list[str], quick: bool, folder: Path) -> int:
+def run(names: Sequence[str], quick: bool, folder: Path) -> int:
     """Measure, and write `latest.json`, and beside it `machine.json`, `report.html` and the plots.
-    A benchmark that fails is named, and the others go on; the exit code is 1 then."""
+    A benchmark that fails is named, and the others go on; the exit code is 1 then. A run that is
+    told to end writes what it has measured."""
+    with ending() as told:
+        began = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
+        this = Run(began, QUICK if quick else WHOLE, commit(), machine())
+        kept = Kept(folder, list(BENCHMARKS), names, this)
+        with Progress() as progress:
+            task = progress.add_task("", total=len(names))
+            for name in names:
+                progress.update(task, description=name)
+                one = measure(name, kept, lambda text: progress.update(task, description=text))
+                if told:
+                    one = replace(one, failed=f"ended by {told[0].name}")
+                if one.results or not told:
+                    kept.add(one)
+                if told:
+                    break
+                progress.advance(task)
+        kept.report()
+        say(kept)
+        if told:
+            print(f"ended by {told[0].name}: what was measured is in {folder}", file=sys.stderr)
+    return 1 if any(one.failed for one in kept.now) else 0
+
+
+def measure(name: str, kept: Kept, show: Callable[[str], None]) -> Measured:
+    """What a benchmark finds, or found before it failed or was told to end."""
     results: list[Result] = []
     plots: list[Curve] = []
-    failed: dict[str, str] = {}
-    seconds: dict[str, float] = {}
-    with Progress() as progress:
-        task = progress.add_task("", total=len(names))
-        for name in names:
-            progress.update(task, description=name)
-            began = time.monotonic()
-            try:
-                for one in BENCHMARKS[name](QUICK if quick else WHOLE):
-                    if isinstance(one, Curve):
-                        plots.append(one)
-                    elif any(one.name == other.name for other in results):
-                        raise ValueError(f"two figures are called {one.name}")
-                    else:
-                        results.append(one)
-                        progress.update(task, description=one.name)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever it is, it is told
-                failed[name] = f"{type(error).__name__}: {error}"
-            seconds[name] = time.monotonic() - began
-            progress.advance(task)
-    folder.mkdir(parents=True, exist_ok=True)
-    write(folder / "latest.json", results)
-    took = {name: f"{taken:.0f}" for name, taken in seconds.items()}
-    told = {
-        "run": "quick run: not to be quoted" if quick else "whole run",
-        "seconds": took,
-    } | machine()
-    (folder / "machine.json").write_text(json.dumps(told, indent=2) + "\n")
-    curves.write(folder, plots)
-    (folder / "report.html").write_text(page(results, plots, failed, told))
-    Console(width=None if sys.stdout.isatty() else 160).print(table(results))
-    for name, why in failed.items():
-        print(f"FAILED: {name}: {why}", file=sys.stderr)
-    return 1 if failed else 0
+    failed = None
+    taken = {
+        figure.name for one in kept.each.values() if one.name != name for figure in one.results
+    }
+    began = time.monotonic()
+    try:
+        for one in BENCHMARKS[name](pace.QUICK if kept.run.kind == QUICK else pace.WHOLE):
+            if isinstance(one, Curve):
+                plots.append(one)
+                continue
+            if one.name in taken:
+                raise ValueError(f"two figures are called {one.name}")
+            taken.add(one.name)
+            results.append(one)
+            show(one.name)
+    except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - all is told
+        failed = f"{type(error).__name__}: {error}"
+    return Measured(name, kept.run, time.monotonic() - began, results, plots, failed)
+
+
+def say(kept: Kept) -> None:
+    """What this run found, and what it did not."""
+    found = [figure for one in kept.now for figure in one.results]
+    if found:
+        Console(width=None if sys.stdout.isatty() else 160).print(table(found))
+    for name, why in kept.missing.items():
+        if name in kept.names:
+            print(f"FAILED: {name}: {why}", file=sys.stderr)
 
 
 def compare(old: Path, new: Path) -> None:
@@ -150,28 +110,36 @@ def compare(old: Path, new: Path) -> None:
         print(f"{name}: {change:+.1%}{told}")
     if not changes:
         print("nothing moved beyond noise")
+    for path, names in ((old, alone(before, after)), (new, alone(after, before))):
+        if names:
+            more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+            print(f"only in {path}: {'; '.join(names[:SHOWN])}{more}")
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     verbs = parser.add_subparsers(dest="verb", required=True)
-    running = verbs.add_parser("run", help="measure and write results/latest.json")
+    running = verbs.add_parser("run", help="measure and write latest.json and the report")
     running.add_argument("name", nargs="*", help=f"of {', '.join(BENCHMARKS)}; else all")
     running.add_argument("--quick", action="store_true", help="to see that it runs")
-    running.add_argument("--results", type=Path, default=RESULTS)
+    running.add_argument(
+        "--results", type=Path, help="else benchmarks/results, and its quick/ with --quick"
+    )
     comparing = verbs.add_parser("compare", help="what moved beyond noise between two files")
     comparing.add_argument("old", type=Path)
     comparing.add_argument("new", type=Path)
     given = parser.parse_args(arguments)
     if given.verb == "compare":
-        compare(given.old, given.new)
+        try:
+            compare(given.old, given.new)
+        except ValueError as error:
+            parser.error(f"there is nothing to compare: {error}")
         return
-    for ending in (signal.SIGTERM, signal.SIGHUP):  # else folders and servers would be left
-        signal.signal(ending, signal.default_int_handler)
     unknown = [name for name in given.name if name not in BENCHMARKS]
     if unknown:
         parser.error(f"there is no benchmark {', '.join(unknown)}")
-    sys.exit(run(given.name or list(BENCHMARKS), given.quick, given.results))
+    folder = given.results or (RESULTS / "quick" if given.quick else RESULTS)
+    sys.exit(run(list(dict.fromkeys(given.name)) or list(BENCHMARKS), given.quick, folder))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,6 @@ The service runs under py-spy while `wrk` asks; samples are put to the account o
 room of the house (or library) that they are in.
 """
 
-import json
 import re
 import subprocess
 import sys
@@ -17,14 +16,13 @@ from pathlib import Path
 from benchmarks import http
 from benchmarks.curves import Curve
 from benchmarks.pace import COMMAND, Pace
-from benchmarks.population import nirs
 from benchmarks.results import Result, result
 
 ROOMS = {
     "writing the answer": ("vault/web/answers", "vault/web/exchange"),
     "reading HTTP": ("vault/web/connection", "vault/web/framing", "uvicorn", "httptools"),
     "credential": ("vault/access/identity",),
-    "dispatch, JSON, ids": ("vault/web",),
+    "dispatch, JSON, Arrow, ids": ("vault/web",),
     "grant and limits": ("vault/access",),
     "format": ("vault/formats",),
     "strings and columns": ("vault/engine",),
@@ -34,53 +32,28 @@ ROOMS = {
     "metrics": ("vault/telemetry", "prometheus"),
 }
 OTHERS = "event loop and the rest"
+MEND = (
+    "it has to look into the service: give it CAP_SYS_PTRACE (root has it; a container with"
+    " --cap-add SYS_PTRACE), or sysctl kernel.yama.ptrace_scope=0"
+)
 
 
 def hot_path(pace: Pace) -> Iterator[Result | Curve]:
     command = COMMAND.format("hot_path")
-    people = list(nirs(5_000, seed=7))
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         config = http.initialised(folder / "data")
         credentials = http.add_clients(config, http.CLIENTS)
         target = stack.enter_context(http.vault(config))
-        tokens = http.tokens_of(target[0], credentials["bench-in"], people)
-        works = [
-            http.Work(
-                "single tokenise",
-                "/v1/tokenise/fr-nir",
-                [json.dumps({"value": one}).encode() for one in people],
-                16,
-                credentials["bench-in"],
-            ),
-            http.Work(
-                "single detokenise",
-                "/v1/detokenise/fr-nir",
-                [json.dumps({"token": one}).encode() for one in tokens],
-                64,
-                credentials["bench-out"],
-                "benchmark",
-            ),
-            http.Work(
-                "JSON batch of 1,000",
-                "/v1/tokenise/fr-nir",
-                [json.dumps({"values": people[at : at + 1_000]}).encode() for at in (0, 1_000)],
-                16,
-                credentials["bench-in"],
-                per_request=1_000,
-            ),
-        ]
-        for work in works:
+        for work in http.works(target[0], credentials):
             for _ in range(pace.warm):
                 http.wrk(target, work, 1, folder)
             shares = _profiled(target, work, pace, folder)
-            if not shares:
-                return
             for room, share in shares.items():
                 yield result(f"{work.name}, share of {room}", "of all", [share], command)
             yield Curve(
-                f"profile-{work.name.split()[1].lower()}",
-                f"Where the time of a {work.name} goes",
+                f"profile-{re.sub('[^a-z0-9]+', '-', work.name.lower())}",
+                f"Where the time of {work.name} goes",
                 "share of the samples",
                 "",
                 {room: [(0.0, share)] for room, share in shares.items()},
@@ -90,17 +63,31 @@ def hot_path(pace: Pace) -> Iterator[Result | Curve]:
 
 
 def _profiled(target: http.Target, work: http.Work, pace: Pace, folder: Path) -> dict[str, float]:
+    """The share of each room, of the samples taken while `wrk` asks."""
     raw = folder / "profile.raw"
     seconds = pace.of(6, 1)
     options = ["-p", str(target[1]), "-d", str(seconds), "-r", "300", "-f", "raw", "-o", str(raw)]
-    quiet = subprocess.DEVNULL
-    profiler = subprocess.Popen([*_py_spy(), "record", *options], stdout=quiet, stderr=quiet)
-    http.wrk(target, work, seconds + 1, folder)
-    if profiler.wait(60) != 0:
-        print("no profile: py-spy needs CAP_SYS_PTRACE to look at the service", file=sys.stderr)
-        return {}
+    profiler = subprocess.Popen(
+        [*_py_spy(), "record", *options],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        http.wrk(target, work, seconds + 1, folder)
+        _, said = profiler.communicate(timeout=60)
+    finally:
+        profiler.kill()
+        profiler.wait()
+    if profiler.returncode:
+        why = " ".join(said.partition("Stack backtrace")[0].split())
+        raise SystemExit(f"py-spy: {why}; {MEND}")
+    return _shares(raw.read_text())
+
+
+def _shares(profile: str) -> dict[str, float]:
     found: Counter[str] = Counter()
-    for line in raw.read_text().splitlines():
+    for line in profile.splitlines():
         stack, _, count = line.rpartition(" ")
         if "concurrent/futures/thread" not in stack.rpartition(";")[2]:  # a thread that waits
             found[_room(stack)] += int(count)

@@ -52,15 +52,17 @@ def page(
     plots: Sequence[Curve],
     failed: Mapping[str, str],
     machine: Mapping[str, object],
+    notes: Mapping[str, str] | None = None,
 ) -> str:
-    """A page of its own: summary, plots, every figure, the machine."""
+    """A page of its own: summary, plots, every figure, the machine. `notes` are of commands, above
+    the tables of their figures."""
     facts = "".join(f"<dt>{escape(name)}</dt><dd>{_fact(of)}</dd>" for name, of in machine.items())
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>Jeton: benchmarks</title><style>{STYLE}</style></head><body>"
         f"<h1>Benchmarks</h1>{_kind(machine)}{_summary(results)}{_failures(failed)}"
-        f"{_plots(plots)}{_tables(results)}"
+        f"{_plots(plots)}{_tables(results, notes or {})}"
         f"<h2>Machine</h2><dl>{facts}</dl></body></html>\n"
     )
 
@@ -104,14 +106,15 @@ def _plots(plots: Sequence[Curve]) -> str:
     return f"<div class=plots>{figures}</div>" if figures else ""
 
 
-def _tables(results: Sequence[Result]) -> str:
+def _tables(results: Sequence[Result], notes: Mapping[str, str]) -> str:
     """One for each command, in the order of the run."""
     commands = dict.fromkeys(one.command for one in results)
     parts = [f'<p class="how">{CAPTION}</p>']
     for command in commands:
         rows = "".join(_row(one) for one in results if one.command == command)
+        note = f'<p class="how">{escape(notes[command])}</p>' if command in notes else ""
         parts.append(
-            f"<h2><code>{escape(command)}</code></h2>"
+            f"<h2><code>{escape(command)}</code></h2>{note}"
             f"<table><thead><tr>{HEAD}</tr></thead><tbody>{rows}</tbody></table>"
         )
     return "".join(parts)

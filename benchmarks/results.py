@@ -69,13 +69,27 @@ def result(
     return Result(name, unit, value, spread(ratios), base, ratio, target, command)
 
 
-def write(path: Path, results: Sequence[Result]) -> None:
+def put(path: Path, text: str) -> None:
+    """Whole or not at all: whoever reads it meanwhile, or after a run was killed, finds what was
+    there before."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps([asdict(one) for one in results], indent=2) + "\n")
+    new = path.with_name(f".{path.name}.new")
+    new.write_text(text)
+    new.replace(path)
+
+
+def write(path: Path, results: Sequence[Result]) -> None:
+    put(path, json.dumps([asdict(one) for one in results], indent=2) + "\n")
 
 
 def read(path: Path) -> list[Result]:
-    return [Result(**one) for one in json.loads(path.read_text())]
+    """Raises ValueError where it is no list of figures."""
+    try:
+        return [Result(**one) for one in json.loads(path.read_text())]
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from None
+    except (ValueError, TypeError):
+        raise ValueError(f"{path} is no list of figures as latest.json is") from None
 
 
 def moved(old: Sequence[Result], new: Sequence[Result]) -> dict[str, float]:
@@ -92,6 +106,12 @@ def moved(old: Sequence[Result], new: Sequence[Result]) -> dict[str, float]:
         if abs(change) > max(was.spread, after.spread, LEAST_NOISE):
             changes[after.name] = change
     return changes
+
+
+def alone(those: Sequence[Result], others: Sequence[Result]) -> list[str]:
+    """The figures that only the first have."""
+    there = {one.name for one in others}
+    return [one.name for one in those if one.name not in there]
 
 
 def _change(before: float, after: float) -> float:

@@ -96,11 +96,36 @@ def test_compare_says_what_moved(tmp_path, capsys):
     write(new, [replace(PLAIN, value=120.0), BESIDE])
     main(["compare", str(old), str(new)])
     assert capsys.readouterr().out == "a: +20.0%\n"
-    write(new, [replace(PLAIN, value=120.0, spread=0.0)])
+    write(new, [replace(PLAIN, value=120.0, spread=0.0), BESIDE])
     main(["compare", str(old), str(new)])
     assert capsys.readouterr().out == "a: +20.0% (measured once: perhaps noise)\n"
     main(["compare", str(old), str(old)])
     assert capsys.readouterr().out == "nothing moved beyond noise\n"
+
+
+def test_compare_says_what_only_one_run_has(tmp_path, capsys):
+    old, new = tmp_path / "old.json", tmp_path / "new.json"
+    write(old, [PLAIN, *(replace(BESIDE, name=name) for name in "bcdef")])
+    write(new, [PLAIN, replace(PLAIN, name="z")])
+    main(["compare", str(old), str(new)])
+    assert capsys.readouterr().out.splitlines() == [
+        "nothing moved beyond noise",
+        f"only in {old}: b; c; d and 2 more",
+        f"only in {new}: z",
+    ]
+
+
+@pytest.mark.parametrize("text", [None, "", "[", '{"run": "whole run"}', "[1]", '[{"name": 1}]'])
+def test_what_cannot_be_compared_is_a_usage_error(tmp_path, capsys, text):
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    write(good, [PLAIN])
+    if text is not None:
+        bad.write_text(text)
+    for files in ((good, bad), (bad, good)):
+        with pytest.raises(SystemExit) as ended:
+            main(["compare", *map(str, files)])
+        assert ended.value.code == 2
+        assert f"nothing to compare: {bad}" in capsys.readouterr().err
 
 
 def test_an_unknown_name_is_a_usage_error(capsys):
