@@ -7,7 +7,6 @@ tree keeps one; and wherever a selected text stands it is selected. Any other is
 of texts, which also says what is wrong with one that is none.
 """
 
-import json
 from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
@@ -59,7 +58,7 @@ def pieces_of(body: bytes, plan: Plan, depth: int) -> list[Piece] | None:
 
 def write_string(text: str) -> bytes:
     """As JSON writes it."""
-    return json.dumps(text, ensure_ascii=False).encode()
+    return msgspec.json.encode(text)
 
 
 def _is_shallow(body: bytes, document: Any, depth: int) -> bool:
@@ -136,8 +135,9 @@ class _Tree:
             above = leaf.above[: len(leaf.above) - path.up]
             if path.relative and not above:
                 continue
-            for other in self._leaves(above[-1] if path.relative else self._document, path.steps):
-                return self._fields.get(other.place) or str(other.value)
+            found = self._leaves(above[-1] if path.relative else self._document, path.steps)
+            if found:
+                return self._fields.get(found[0].place) or str(found[0].value)
         return None
 
     def _leaves(self, root: Any, steps: tuple[Step, ...]) -> list[_Leaf]:
@@ -147,7 +147,7 @@ class _Tree:
             found: list[_Leaf] = []
             if steps:
                 _follow(root, steps, (0,), (), found)
-            known = [leaf for leaf in found if leaf.value not in (None, "")]
+            known = [leaf for leaf in found if leaf.value not in {None, ""}]
             if any(not isinstance(leaf.value, str) for leaf in known):
                 raise _Unsure
             self._found[id(root), id(steps)] = known
@@ -165,13 +165,15 @@ def _follow(
             _reach(value[first.name], first.name, steps, (at[0] + 1,), above, out)
         return
     for key, child in value.items() if isinstance(value, dict) else enumerate(value):
-        on = {number for number in at if steps[number].descendant}
+        on: list[int] = []
         for number in at:
             step = steps[number]
+            if step.descendant:
+                on.append(number)
             if step.selects(key) and (not step.tests or _fit(child, step.tests)):
-                on.add(number + 1)
+                on.append(number + 1)
         if on:
-            _reach(child, key, steps, sorted(on), above, out)
+            _reach(child, key, steps, sorted(set(on)), above, out)
 
 
 def _reach(
