@@ -88,7 +88,7 @@ class Asker:
 
 def _together(contexts: Sequence[str | None]) -> str | list[str | None] | None:
     first = contexts[0]
-    return first if all(one == first for one in contexts) else list(contexts)
+    return first if contexts.count(first) == len(contexts) else list(contexts)
 
 
 def _error(code: str, detail: str) -> ItemError:

@@ -4,8 +4,8 @@ large for that in batches as it passes."""
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from vault.proxy.bodies.pieces import Field, Parser, Piece
-from vault.proxy.bodies.rewrite import Ask, Rewriter, answer, put_back
+from vault.proxy.bodies.pieces import Parser, Piece
+from vault.proxy.bodies.rewrite import Ask, Asked, Rewriter, answer, asked, put_back
 from vault.proxy.encodings import Decoder, Encoder, encoder
 from vault.proxy.guard import Guard
 from vault.proxy.head import Head
@@ -25,7 +25,7 @@ class Message:
         for field in self._fields:
             self._lend(field)
 
-    def _lend(self, field: Field) -> None:
+    def _lend(self, field: Asked) -> None:
         """Give a field the context that stands in the head."""
         place = self._rules.borrowed.get(field.rule)
         if place is not None:
@@ -46,7 +46,7 @@ class Message:
         for chunk in body:
             pieces += parser.feed(chunk)
         pieces += parser.close()
-        fields = [piece for piece in pieces if isinstance(piece, Field)]
+        fields = asked(pieces)
         for field in fields:
             self._lend(field)
         await answer([*self._fields, *fields], self._ask)
@@ -76,7 +76,7 @@ class Untouched:
 class _Lending:
     """A parser whose fields get contexts of the head."""
 
-    def __init__(self, parser: Parser, lend: Callable[[Field], None]) -> None:
+    def __init__(self, parser: Parser, lend: Callable[[Asked], None]) -> None:
         self._parser = parser
         self._lend = lend
 
@@ -87,9 +87,8 @@ class _Lending:
         return self._lent(self._parser.close())
 
     def _lent(self, pieces: Sequence[Piece]) -> Sequence[Piece]:
-        for piece in pieces:
-            if isinstance(piece, Field):
-                self._lend(piece)
+        for field in asked(pieces):
+            self._lend(field)
         return pieces
 
 

@@ -9,7 +9,7 @@ from typing import Final
 from vault.config import Settings, format_of
 from vault.errors import ItemError, SetUpError
 from vault.formats import Format
-from vault.proxy.bodies.pieces import Field, Operation, Unparsable
+from vault.proxy.bodies.pieces import Field, Operation, Unparsable, one_by_one
 from vault.proxy.bodies.rewrite import answer
 from vault.proxy.head import Head, check_request
 from vault.proxy.message import Coding
@@ -121,7 +121,8 @@ class Trial:
         coding = Coding.of(sample.head, _MOST)
         unfolded = [sample.body] if coding is None else coding.whole([sample.body], _MOST)
         pieces = [piece for chunk in unfolded or [] for piece in parser.feed(chunk)]
-        return [piece for piece in [*pieces, *parser.close()] if isinstance(piece, Field)]
+        apart = one_by_one([*pieces, *parser.close()])
+        return [piece for piece in apart if isinstance(piece, Field)]
 
     def _is_token(self, transformation: str, text: str) -> bool:
         form = self._formats[transformation]

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 
 from vault.errors import InvalidValue, ItemError
-from vault.proxy.bodies.pieces import Field, Operation, Parser, Piece, Rule
+from vault.proxy.bodies.pieces import Field, Operation, Parser, Piece, Rule, one_by_one
 from vault.proxy.bodies.rewrite import Rewriter
 
 
@@ -42,7 +42,7 @@ def parsed(parser: Parser, chunks: Iterable[bytes]) -> list[Piece]:
     pieces: list[Piece] = []
     for chunk in chunks:
         pieces += parser.feed(chunk)
-    return [*pieces, *parser.close()]
+    return list(one_by_one([*pieces, *parser.close()]))
 
 
 def shape(pieces: Iterable[Piece]) -> list[object]:

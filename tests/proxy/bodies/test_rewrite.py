@@ -127,3 +127,10 @@ async def test_a_context_that_was_let_pass_is_what_still_stands_there() -> None:
     with pytest.raises(Blocked, match="'b' failed: invalid_value"):
         await run([other, field("12", rule("a"), context=other)], ask)
     assert ask.asked[-1][3] == [None]
+
+
+async def test_what_fails_in_a_circle_of_contexts_blocks() -> None:
+    one = field("1x", rule("a"))
+    one.context = field("2x", rule("b"), one)
+    with pytest.raises(Blocked, match="'b' failed: invalid_value"):
+        await run([one, one.context], Reversing())

@@ -6,11 +6,17 @@ not quoted, which readers take in different ways, does not pass.
 
 import re
 from collections.abc import Sequence
+from copy import copy
+from functools import cached_property
 
+import numpy as np
+
+from vault.proxy.bodies.columns import LONGEST, Layout, Places, Selected, Span, are_many, suits
 from vault.proxy.bodies.pieces import DoesNotFit, Field, Limits, Piece, Rule
 from vault.proxy.bodies.window import Window
 
 _BOM = b"\xef\xbb\xbf"
+_LINE_END, _RETURN = b"\n\r"
 _NUMBER = re.compile(r"#([1-9][0-9]{0,3})")
 
 
@@ -33,7 +39,8 @@ class CsvParser:
         """`delimiter` is one ASCII character, `encoding` a superset of ASCII. Raises BadColumn."""
         self._rules = rules
         self._encoding = encoding
-        self._window = Window((limits or Limits()).record)
+        self._limit = (limits or Limits()).record
+        self._window = Window(self._limit)
         self._header = header
         self._begun = False
         self._columns: list[tuple[int, Rule, int | None]] = []
@@ -46,6 +53,11 @@ class CsvParser:
         self._row = re.compile(self._cell + more + rb"\r?\n")
         self._fast = self._row
         self._groups: list[int] = []
+        self._delimiter = delimiter.encode()
+        self._order: list[int] = []
+        """Columns of the layout's."""
+        self._tried = 0
+        """Where it is worth trying it again."""
         if not header:
             self._choose({})
 
@@ -74,6 +86,8 @@ class CsvParser:
             window.at = len(_BOM) if window.data.startswith(_BOM) else 0
         data, match = window.data, self._fast.match
         while True:
+            if window.at >= self._tried and not self._header and not last:
+                self._plain(out)
             found = match(data, window.at) if not self._header else None
             if found is not None:
                 self._found(found, out)
@@ -91,8 +105,50 @@ class CsvParser:
             window.stuck("a row")
         if passing := window.take(window.at):
             out.append(passing)
+        self._tried = 0
         window.forget()
         return out
+
+    def _plain(self, out: list[Piece]) -> None:
+        """Take the rows that come next in columns, where they are many and have no quotes."""
+        window = self._window
+        data, at = window.data, window.at
+        quote = data.find(b'"', at, at + LONGEST)
+        end = data.rfind(b"\n", at, at + LONGEST if quote < 0 else quote) + 1
+        self._tried = max(end, at + 1)
+        if not are_many(data, at, end) or self._layout is None:
+            return
+        rows = data[at:end]
+        try:
+            pieces = list(self._layout.cut(rows, *self._places(rows), self._one_by_one))
+        except UnicodeError:
+            return
+        if passing := window.take(at):
+            out.append(passing)
+        out += pieces
+        window.at = window.start = end
+
+    def _places(self, rows: bytes) -> tuple[Places, list[Span]]:
+        """Where rows without quotes begin and end, and the cells of the chosen columns in them;
+        a row that is too short has an empty one at its end. Raises UnicodeError for a return that
+        ends no row."""
+        block = np.frombuffer(rows, np.uint8)
+        marks = np.flatnonzero((block == _LINE_END) | (block == self._delimiter[0]))
+        lasts = np.flatnonzero(block[marks] == _LINE_END)
+        edges = np.append(0, marks[lasts] + 1)
+        firsts = np.append(0, lasts[:-1] + 1)
+        line_ends = marks[lasts]
+        returns = block[line_ends - 1] == _RETURN
+        if np.count_nonzero(block == _RETURN) != np.count_nonzero(returns):
+            raise UnicodeError
+        content_ends = line_ends - returns
+        spans = []
+        for index in self._order:
+            mark = firsts + index
+            ends = np.minimum(marks[np.minimum(mark, lasts)], content_ends)
+            starts = edges[:-1] if index == 0 else marks[np.minimum(mark, lasts + 1) - 1] + 1
+            spans.append(Span(np.minimum(starts, ends), ends))
+        return edges, spans
 
     def _read_header(self, found: re.Match[bytes]) -> None:
         self._header = False
@@ -121,6 +177,23 @@ class CsvParser:
         wanted = {one for index, _, other in self._columns for one in (index, other)}
         self._groups = sorted(one for one in wanted if one is not None)
         self._fast = self._compile() if self._groups else self._row
+
+    @cached_property
+    def _layout(self) -> Layout | None:
+        known = len(self._delimiter) == 1 and self._delimiter not in b'"\r\n'
+        if not known or not suits([rule for _, rule, _ in self._columns], self._encoding):
+            return None
+        own = [index for index, _, _ in self._columns]
+        self._order = own + [index for index in self._groups if index not in own]
+        return Layout(
+            [
+                Selected(rule, None if other is None else self._order.index(other))
+                for _, rule, other in self._columns
+            ],
+            self._encoding,
+            special=(b'"', b"\r", self._delimiter),
+            same_length=False,
+        )
 
     def _compile(self) -> re.Pattern[bytes]:
         """Rows that have all columns of the rules, each of these in a group of its own."""
@@ -160,6 +233,12 @@ class CsvParser:
                 start, end = cells.get(other, (0, 0))
                 text = self._text(window.data[start:end])
                 fields[index].context = fields.get(other) or text or None
+
+    def _one_by_one(self, rows: bytes) -> Sequence[Piece]:
+        """Rows that were found in columns, cell by cell."""
+        other = copy(self)
+        other._window, other._layout = Window(self._limit), None  # noqa: SLF001 - its own kind
+        return other.feed(rows)
 
     def _text(self, raw: bytes) -> str:
         inner = raw[1:-1].replace(b'""', b'"') if raw[:1] == b'"' else raw

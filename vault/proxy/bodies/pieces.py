@@ -1,7 +1,9 @@
-"""What parsers of bodies give: bytes that pass as they are, and fields that rules select."""
+"""What parsers of bodies give: bytes that pass as they are, and fields that rules select, one by
+one or many records of them at once."""
 
 import re
-from collections.abc import Callable, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -96,7 +98,80 @@ class Field:
         return f"<Field by {self.rule.selector!r}>"
 
 
-Piece = bytes | Field
+class Column:
+    """The texts that one rule selected in many records, "" where it selected none.
+
+    `context` may be the column beside it, or texts of these records. `outcome` has as many items.
+    """
+
+    __slots__ = ("context", "gaps", "outcome", "rule", "texts")
+
+    def __init__(self, texts: list[str], rule: Rule) -> None:
+        self.texts = texts
+        self.rule = rule
+        self.gaps = "" in texts
+        self.context: str | Field | Column | list[str] | None = rule.context
+        self.outcome: Sequence[str | ItemError] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Column by {self.rule.selector!r}>"
+
+
+class Columns(ABC):
+    """Whole records whose fields stand in columns: as its fields one by one, at less cost each."""
+
+    __slots__ = ("columns", "records")
+
+    def __init__(self, records: bytes, columns: Sequence[Column]) -> None:
+        self.records = records
+        self.columns = columns
+
+    def __len__(self) -> int:
+        """How many fields."""
+        return sum(len(of.texts) - (of.gaps and of.texts.count("")) for of in self.columns)
+
+    @abstractmethod
+    def put_back(self) -> bytes | None:
+        """The records with what became of them; None where that has to be seen one by one."""
+
+    @abstractmethod
+    def apart(self) -> Sequence["bytes | Field"]:
+        """The same pieces as another way finds them, of which nobody was asked yet."""
+
+    def one_by_one(self) -> Sequence["bytes | Field"]:
+        """The same pieces, with what became of them."""
+        pieces = self.apart()
+        columns = {id(column.rule): column for column in self.columns}
+        places = {key: _filled(column) for key, column in columns.items()}
+        for piece in pieces:
+            if isinstance(piece, Field):
+                column, place = columns[id(piece.rule)], next(places[id(piece.rule)])
+                if column.outcome is not None:
+                    piece.outcome = column.outcome[place]
+                if not isinstance(column.context, Column | list):
+                    piece.context = column.context
+        return pieces
+
+    def __repr__(self) -> str:
+        return f"<Columns by {[column.rule.selector for column in self.columns]}>"
+
+
+def _filled(column: Column) -> Iterator[int]:
+    return (place for place, text in enumerate(column.texts) if text)
+
+
+Piece = bytes | Field | Columns
+
+
+def one_by_one(pieces: Iterable[Piece]) -> list[bytes | Field]:
+    """Pieces without columns."""
+    out: list[bytes | Field] = []
+    for piece in pieces:
+        if isinstance(piece, bytes | Field):
+            out.append(piece)
+        else:
+            out += piece.one_by_one()
+    return out
 
 
 class Parser(Protocol):

@@ -1,15 +1,18 @@
 """The pass that all bodies share: fields are gathered, asked for in batches, and put back."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypeVar
 
 from vault.errors import ItemError, JetonError
-from vault.proxy.bodies.pieces import Field, Operation, Parser, Piece, Rule
+from vault.proxy.bodies.pieces import Column, Columns, Field, Operation, Parser, Piece, Rule
 
 Ask = Callable[
     [Operation, str, Sequence[str], Sequence[str | None]], Awaitable[Sequence[str | ItemError]]
 ]
 """(operation, transformation, texts, contexts) -> as many results, each a text or its error."""
 
+Asked = Field | Column
+Item = TypeVar("Item")
 
 _WHY = {
     "invalid_value": " (it is no value of the rule's transformation)",
@@ -59,9 +62,12 @@ class Rewriter:
             self._waiting.append(piece)
             if isinstance(piece, bytes):
                 self._bytes += len(piece)
-            else:
+            elif isinstance(piece, Field):
                 self._fields += 1
                 self._bytes += len(piece.raw)
+            else:
+                self._fields += len(piece)
+                self._bytes += len(piece.records)
             if self._fields >= most_fields or self._bytes >= most_bytes:
                 out.append(await self._flush())
         if not self._fields:
@@ -70,67 +76,111 @@ class Rewriter:
 
     async def _flush(self) -> bytes:
         waiting, self._waiting, self._fields, self._bytes = self._waiting, [], 0, 0
-        await answer([piece for piece in waiting if isinstance(piece, Field)], self._ask)
+        await answer(asked(waiting), self._ask)
         return b"".join([p if isinstance(p, bytes) else put_back(p) for p in waiting])
 
 
-async def answer(fields: Iterable[Field], ask: Ask) -> None:
+def asked(pieces: Iterable[Piece]) -> list[Asked]:
+    """What has to be asked for in pieces."""
+    out: list[Asked] = []
+    for piece in pieces:
+        if isinstance(piece, Field):
+            out.append(piece)
+        elif not isinstance(piece, bytes):
+            out += piece.columns
+    return out
+
+
+async def answer(fields: Iterable[Asked], ask: Ask) -> None:
     """Give every field its outcome: those whose context is another's token after that one."""
     left = [field for field in fields if field.outcome is None]
-    if any(isinstance(field.context, Field) for field in left):
+    if any(isinstance(field.context, Asked) for field in left):
         left = _with_contexts(left)
     while left:
         # Where each waits for another they go in a circle: then none of them has a context.
         now = [field for field in left if not _waits(field)] or left
-        groups: dict[tuple[Operation, str], list[Field]] = {}
+        groups: dict[tuple[Operation, str], list[Asked]] = {}
         for field in now:
             rule = field.rule
             groups.setdefault((rule.operation, rule.transformation), []).append(field)
         for (operation, transformation), group in groups.items():
             await _ask_group(operation, transformation, group, ask)
-        asked = {id(field) for field in now} if len(now) < len(left) else None
-        left = [] if asked is None else [field for field in left if id(field) not in asked]
+        done = {id(field) for field in now} if len(now) < len(left) else None
+        left = [] if done is None else [field for field in left if id(field) not in done]
 
 
 async def _ask_group(
-    operation: Operation, transformation: str, group: Sequence[Field], ask: Ask
+    operation: Operation, transformation: str, group: Sequence[Asked], ask: Ask
 ) -> None:
+    fields = [field for field in group if isinstance(field, Field)]
+    columns = [column for column in group if isinstance(column, Column)]
     if operation == "drop":
-        for field in group:
+        for field in fields:
             field.outcome = ""
+        for column in columns:
+            column.outcome = [""] * len(column.texts)
         return
-    contexts = [_context(field) for field in group]
-    results = await ask(operation, transformation, [field.text for field in group], contexts)
-    for field, result in zip(group, results, strict=True):
+    texts = [field.text for field in fields]
+    contexts = [_context(field) for field in fields]
+    for column in columns:
+        texts += _without_gaps(column, column.texts)
+        contexts += _without_gaps(column, _contexts(column))
+    results = await ask(operation, transformation, texts, contexts) if texts else []
+    if len(results) != len(texts):
+        raise ValueError("there are not as many results as texts")
+    for field, result in zip(fields, results, strict=False):
         field.outcome = result
+    at = len(fields)
+    for column in columns:
+        at = _take_results(column, results, at)
 
 
-def _with_contexts(fields: Iterable[Field]) -> list[Field]:
+def _without_gaps(column: Column, items: list[Item]) -> list[Item]:
+    if not column.gaps:
+        return items
+    return [item for item, text in zip(items, column.texts, strict=True) if text]
+
+
+def _take_results(column: Column, results: Sequence[str | ItemError], at: int) -> int:
+    """Where the next column's results begin."""
+    if not column.gaps:
+        end = at + len(column.texts)
+        column.outcome = results[at:end]
+        return end
+    outcome: list[str | ItemError] = []
+    for text in column.texts:
+        outcome.append(results[at] if text else "")
+        at += bool(text)
+    column.outcome = outcome
+    return at
+
+
+def _with_contexts(fields: Iterable[Asked]) -> list[Asked]:
     """The fields, and those they refer to that stand in a later batch, each once."""
     found = {}
     for field in fields:
         found[id(field)] = field
         other = field.context
-        if isinstance(other, Field) and other.outcome is None:
+        if isinstance(other, Asked) and other.outcome is None:
             found[id(other)] = other
     return list(found.values())
 
 
-def _waits(field: Field) -> bool:
+def _waits(field: Asked) -> bool:
     other = field.context
-    return isinstance(other, Field) and _gives_token(other) and other.outcome is None
+    return isinstance(other, Asked) and _gives_token(other) and other.outcome is None
 
 
-def _gives_token(field: Field) -> bool:
+def _gives_token(field: Asked) -> bool:
     return field.rule.operation == "tokenise"
 
 
-def _context(field: Field) -> str | None:
+def _context(field: Asked) -> str | None:
     """A field that is tokenised gives its token, any other what stands there: its token too,
     unless this one is being tokenised and so nothing stands there but a value."""
     other = field.context
     if not isinstance(other, Field):
-        return other
+        return other  # type: ignore[return-value] # a column's that is none of texts or a column
     if _gives_token(other):
         if isinstance(other.outcome, str):
             return other.outcome
@@ -138,21 +188,66 @@ def _context(field: Field) -> str | None:
     return None if _gives_token(field) else other.text
 
 
-def put_back(field: Field) -> bytes:
-    """The bytes that take the field's place. Raises Blocked."""
-    rule = field.rule
+def _contexts(column: Column) -> list[str | None]:
+    """As of fields, one for each text."""
+    other = column.context
+    if isinstance(other, list):
+        return [text or None for text in other]
+    if not isinstance(other, Column):
+        return [_context(column)] * len(column.texts)
+    if not _gives_token(other):
+        nothing = _gives_token(column)
+        return [None if nothing else text or None for text in other.texts]
+    outcome = other.outcome
+    if outcome is not None and not other.gaps and set(map(type, outcome)) == {str}:
+        return list(outcome)  # type: ignore[arg-type]
+    passes = other.rule.on_error == "pass"
+    kept = [text or None if passes else None for text in other.texts]
+    if outcome is None:
+        return kept
+    return [
+        one or None if isinstance(one, str) else text
+        for one, text in zip(outcome, kept, strict=True)
+    ]
+
+
+def put_back(piece: Field | Columns) -> bytes:
+    """The bytes that take the piece's place. Raises Blocked."""
+    if not isinstance(piece, Field):
+        return _columns_back(piece)
+    rule = piece.rule
     if rule.operation == "drop":
-        return field.dropped
-    outcome = field.outcome
-    if outcome == field.text:
-        return field.raw  # however that was spelled
+        return piece.dropped
+    outcome = piece.outcome
+    if outcome == piece.text:
+        return piece.raw  # however that was spelled
     if isinstance(outcome, str):
         try:
-            return field.encode(outcome)
+            return piece.encode(outcome)
         except ItemError as error:
             outcome = error
     if rule.on_error == "pass":
-        return field.raw
-    if isinstance(field.context, Field) and isinstance(field.context.outcome, ItemError):
-        put_back(field.context)  # why there is no context
-    raise Blocked(rule, outcome.code if outcome is not None else "unanswered")
+        return piece.raw
+    code = outcome.code if outcome is not None else "unanswered"
+    raise _reason(piece) or Blocked(rule, code)
+
+
+def _reason(field: Field) -> Blocked | None:
+    """Why there is no context for it, if that is why; contexts may go in a circle."""
+    seen, reason = {id(field)}, None
+    other = field.context
+    while isinstance(other, Field) and isinstance(other.outcome, ItemError):
+        if other.rule.on_error == "pass" or id(other) in seen:
+            break
+        seen.add(id(other))
+        reason = Blocked(other.rule, other.outcome.code)
+        other = other.context
+    return reason
+
+
+def _columns_back(columns: Columns) -> bytes:
+    plain = columns.put_back()
+    if plain is not None:
+        return plain
+    apart = columns.one_by_one()
+    return b"".join([p if isinstance(p, bytes) else put_back(p) for p in apart])
