@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.certificates import Authority
+from tests.support.certificates import Authority, Pair
 from tests.support.records import fill
 from tests.support.service import JETON, Service, free_port
 from tests.support.siem import SyslogServer, server_context
@@ -279,6 +279,44 @@ def test_it_shows_how_far_it_is_and_ends_when_told_to(
             assert process.wait(10) == 0
         finally:
             process.kill()
+
+
+def test_certificates_are_renewed_while_it_runs(
+    service: Service,
+    authority: Authority,
+    collector: Collector,
+    context: ssl.SSLContext,
+    tmp_path: Path,
+) -> None:
+    """The one to be known by, and whom the receiver's is from; a SIGHUP ends nothing."""
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.load_verify_locations(authority.path)
+    (tmp_path / "other").mkdir()
+    other, trusted = Authority.create(tmp_path / "other"), tmp_path / "trusted.pem"
+    trusted.write_bytes(other.path.read_bytes())
+    (tmp_path / "client.pem").write_bytes(both(other.issue("shipper")))
+    write(service, 1)
+    to = f"https://127.0.0.1:{collector.server_port}/"
+    arguments = command(service, to, authority, "--certificate", str(tmp_path / "client.pem"))
+    arguments[arguments.index("--ca") + 1] = str(trusted)
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        try:
+            assert "Not confirmed" in process.stderr.readline()
+            process.send_signal(signal.SIGHUP)
+            (tmp_path / "client.pem").write_bytes(both(authority.issue("shipper")))
+            trusted.write_bytes(authority.path.read_bytes())
+            deadline = time.monotonic() + 20
+            while len(collector.events) < 50:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            assert process.poll() is None
+        finally:
+            process.kill()
+
+
+def both(pair: Pair) -> bytes:
+    return pair.certificate + pair.key
 
 
 @pytest.mark.parametrize("port", ["0", "99999", "none"])

@@ -103,9 +103,9 @@ def test_a_batch_is_not_confirmed(
     with dripping(server_context(authority.issue("siem"), tmp_path) if secured else None) as port:
         url = urlsplit(f"{scheme}://127.0.0.1:{port}")
         receiver: Receiver = (
-            Syslog(url, tls)
+            Syslog(url, lambda: tls)
             if scheme == "syslog+tls"
-            else Http(url, tls if secured else None, None)
+            else Http(url, (lambda: tls) if secured else None, None)
         )
         began = time.monotonic()
         with pytest.raises((OSError, Unconfirmed)):

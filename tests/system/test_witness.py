@@ -1,7 +1,11 @@
 """A service and its witness, both real: killed at any time, away, shown another record."""
 
+import hashlib
 import json
+import secrets
 import shutil
+import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -9,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.certificates import Authority
+from tests.support.certificates import Authority, serial_of
 from tests.support.service import JETON, Service, jeton
 from tests.support.witnesses import WitnessProcess
 from vault.audit.checkpoint import all_lines, load_public_key
@@ -110,6 +114,50 @@ def test_both_are_killed_and_nothing_is_lost_or_contradicted(
     assert len(signed) > 5
     assert all(one is not None and is_by(load_public_key(witness.key), log, one) for one in signed)
     assert "refused" not in witness.log.read_text("utf-8")
+
+
+def test_certificate_authority_and_credential_are_renewed_while_both_run(
+    new_service: Callable[[], Service], witness: WitnessProcess, tmp_path: Path
+) -> None:
+    """Renewals send a witness SIGHUP, too: it ended it."""
+    first, other = (Authority.create(folder(tmp_path / name)) for name in ("first", "other"))
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(first.path.read_bytes())
+    witness.tls = (tmp_path / "w.crt", tmp_path / "w.key")
+    first.issue("witness").put(*witness.tls)
+    service = new_service()
+    watched(service, witness, required_within=4.0, tls_ca=f'"{trusted}"')
+    with witness:
+        service.start()
+        token = token_of(service)
+        assert reveal(service, token) == 200
+        pair = other.issue("witness")
+        pair.put(*witness.tls)
+        trusted.write_bytes(other.path.read_bytes())
+        assert witness.process is not None
+        witness.process.send_signal(signal.SIGHUP)
+        context = other.trusting()
+        with (
+            socket.create_connection(("127.0.0.1", witness.port)) as plain,
+            context.wrap_socket(plain, server_hostname="127.0.0.1") as shown,
+        ):
+            assert serial_of(shown) == pair.serial
+        witness.process.send_signal(signal.SIGTERM)
+        assert witness.process.wait(20) == 0
+        credential = secrets.token_urlsafe(32)
+        digest = hashlib.sha256(credential.encode()).hexdigest()
+        (witness.folder / "credential.sha256").write_text(digest)
+        witness.folder.with_suffix(".credential").write_text(credential)
+        witness.start()
+        enough = len(known(witness)) + 3
+        until(lambda: len(known(witness)) >= enough)
+        assert reveal(service, token) == 200
+        service.stop()
+
+
+def folder(path: Path) -> Path:
+    path.mkdir()
+    return path
 
 
 def test_reveals_stop_where_a_witness_is_required_and_away(

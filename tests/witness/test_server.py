@@ -64,7 +64,7 @@ def serving(folder: Path, kind: str = "tcp", clock: Any = time.time) -> Iterator
             pair.put(folder / "w.crt", folder / "w.key")
             tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             tls.load_cert_chain(folder / "w.crt", folder / "w.key")
-        made = OverTcp("127.0.0.1", 0, answers, tls)
+        made = OverTcp("127.0.0.1", 0, answers, tls and (lambda: tls))
         url = f"{'https' if tls else 'http'}://127.0.0.1:{made.server_address[1]}"
     thread = threading.Thread(target=made.serve_forever, args=(0.02,))
     thread.start()

@@ -9,7 +9,7 @@ import json
 import os
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import SplitResult
@@ -34,6 +34,10 @@ LOG_AUDIT: Final = 13
 """The facility, RFC 5424 section 6.2.1."""
 SEVERITIES: Final[Mapping[int, int]] = {LOW: 4, HIGH: 2, CRITICAL: 1}
 """Warning, critical and alert; all else is informational, 6."""
+
+
+Tls = Callable[[], ssl.SSLContext]
+"""Asked for each connection."""
 
 
 class Unconfirmed(Exception):
@@ -70,7 +74,7 @@ class Receiver(Protocol):
 class Http:
     """Batches are POSTed, an event a line (application/x-ndjson); 2xx confirms one."""
 
-    def __init__(self, url: SplitResult, tls: ssl.SSLContext | None, token: str | None) -> None:
+    def __init__(self, url: SplitResult, tls: Tls | None, token: str | None) -> None:
         """`token` goes into an Authorization header, as Bearer."""
         self._url, self._tls = url, tls
         self._headers = {"Content-Type": "application/x-ndjson"}
@@ -89,8 +93,9 @@ class Http:
 
     def _post(self, body: bytes) -> None:
         whole = _patience(body)
+        tls = None if self._tls is None else self._tls()
         try:
-            status = post(self._url, self._tls, body, self._headers, TIMEOUT_SECONDS, whole)
+            status = post(self._url, tls, body, self._headers, TIMEOUT_SECONDS, whole)
         except http.client.HTTPException as error:
             raise Unconfirmed("it hung up, was too slow, or its answer is no HTTP") from error
         if not 200 <= status < 300:
@@ -104,7 +109,7 @@ class Syslog:
     answers the end of the TLS connection (close_notify) with its own, as section 4.4 wants.
     """
 
-    def __init__(self, url: SplitResult, tls: ssl.SSLContext) -> None:
+    def __init__(self, url: SplitResult, tls: Tls) -> None:
         self._host, self._port, self._tls = url.hostname or "", url.port or SYSLOG_PORT, tls
         self._name = socket.gethostname() or "-"
 
@@ -113,7 +118,7 @@ class Syslog:
         with (
             socket.create_connection((self._host, self._port), TIMEOUT_SECONDS) as plain,
             ending(plain, _patience(messages)),
-            self._tls.wrap_socket(plain, server_hostname=self._host) as connection,
+            self._tls().wrap_socket(plain, server_hostname=self._host) as connection,
         ):
             connection.sendall(messages)
             try:

@@ -20,6 +20,7 @@ from vault.cli.options import config_option
 from vault.cli.screen import note
 from vault.config import load
 from vault.errors import SetUpError
+from vault.renewed import Renewed
 from vault.telemetry.shipping import ShippingMetrics
 
 TOKEN = "JETON_SIEM_TOKEN"  # noqa: S105 - the name of a variable
@@ -90,6 +91,7 @@ def ship(
     # By itself it would not end where it is a container's first process. What is under way then was
     # not confirmed, and is sent again.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # renewed files are seen without being told of
     if metrics_port is not None:
         _show(metrics, settings.server.host, metrics_port)
     try:
@@ -187,14 +189,26 @@ def _token() -> str | None:
 def _receiver(url: SplitResult, ca: Path | None, certificate: Path | None) -> Receiver:
     if url.scheme == "http":
         return Http(url, None, _token())
-    try:
-        tls = ssl.create_default_context(cafile=ca)
-        if certificate is not None:
-            tls.load_cert_chain(certificate)
-    except OSError as error:  # SSLError is one
-        raise SetUpError("the certificates cannot be read") from error
+    tls = _tls(ca, certificate)
     if url.scheme == "https":
         return Http(url, tls, _token())
     if url.scheme == "syslog+tls":
         return Syslog(url, tls)
     raise Wrong("syslog+tls:// and https:// are what there is", param_hint="--to")
+
+
+def _tls(ca: Path | None, certificate: Path | None) -> Renewed[ssl.SSLContext]:
+    def make() -> ssl.SSLContext:
+        tls = ssl.create_default_context(cafile=ca)
+        if certificate is not None:
+            tls.load_cert_chain(certificate)
+        return tls
+
+    words = "the certificates cannot be read"
+    try:
+        paths = [path for path in (ca, certificate) if path is not None]
+        return Renewed(
+            make, paths, lambda _: note(f"{words.capitalize()}: those from before are used.")
+        )
+    except OSError as error:  # SSLError is one
+        raise SetUpError(words) from error

@@ -19,6 +19,7 @@ from vault.cli.group import Group, examples
 from vault.cli.options import json_option
 from vault.cli.screen import note, print_json, table
 from vault.errors import SetUpError
+from vault.renewed import Renewed
 from vault.witness.logs import PUBLIC_KEY, Witness, logs, make, set_aside, trust
 from vault.witness.server import OverTcp, OverUnix, handler
 
@@ -95,15 +96,17 @@ def serve(
 ) -> None:
     """Take checkpoints until told to stop.
 
-    Beyond this machine only over TLS. What it refuses is told on stderr: somebody may have
+    Beyond this machine only over TLS; a certificate that is renewed is served from the next
+    connection on. What it refuses is told on stderr: somebody may have
     rewritten a record.
     """
     tls = _tls(tls_certificate, tls_key)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # renewed files are seen without being told of
     if socket is None and tls is None and host not in LOOPBACK:
         raise Wrong("without a certificate it listens on this machine only")
     serving = Witness(folder)
     try:
-        told = handler(serving, lambda words: note(f"{_stamp(time.time())} {words}"))
+        told = handler(serving, _say)
         server = OverTcp(host, port, told, tls) if socket is None else OverUnix(socket, told)
     except OSError as error:
         serving.close()
@@ -166,17 +169,26 @@ def _disk(perform: Callable[[], Result]) -> Result:
         raise SetUpError(f"the witness's folder cannot be used: {error.strerror}") from None
 
 
-def _tls(certificate: Path | None, key: Path | None) -> ssl.SSLContext | None:
+def _tls(certificate: Path | None, key: Path | None) -> Renewed[ssl.SSLContext] | None:
     if (certificate is None) != (key is None):
         raise Wrong("--tls-certificate and --tls-key need each other")
-    if certificate is None:
+    if certificate is None or key is None:
         return None
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    try:
+
+    def make() -> ssl.SSLContext:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(certificate, key)
-    except (OSError, ssl.SSLError):
-        raise SetUpError("the certificate and its key cannot be used") from None
-    return context
+        return context
+
+    words = "the certificate and its key cannot be used"
+    try:
+        return Renewed(make, [certificate, key], lambda _: _say(f"{words}: those from before are"))
+    except OSError:  # SSLError is one
+        raise SetUpError(words) from None
+
+
+def _say(words: str) -> None:
+    note(f"{_stamp(time.time())} {words}")
 
 
 def _stamp(now: float) -> str:

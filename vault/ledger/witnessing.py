@@ -8,6 +8,7 @@ operator has said so on both sides.
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -128,7 +129,10 @@ class Witnessing:
             return False  # another worker is at it
         try:
             self._read(folder / COSIGNATURES)
+            self._client = replace(self._client, credential=_credential_of(witness))
             self._take_on(folder)
+        except SetUpError:
+            raise WitnessAway("its credential cannot be read") from None
         except (Forked, Disbelieved):
             return True
         finally:
@@ -187,7 +191,13 @@ class Witnessing:
 
 def client_of(witness: Witness) -> WitnessClient:
     """Raises SetUpError."""
+    key, credential = load_public_key(witness.key), _credential_of(witness)
+    return WitnessClient(witness.url, key, credential, witness.tls_ca)
+
+
+def _credential_of(witness: Witness) -> str:
+    """Read whenever the witness is asked: it may be renewed. Raises SetUpError."""
     credential = secret_of(witness.credential, "audit.witness.credential")
     if credential is None:
         raise SetUpError("audit.witness.credential: nothing is there")
-    return WitnessClient(witness.url, load_public_key(witness.key), credential, witness.tls_ca)
+    return credential

@@ -61,14 +61,17 @@ class _Threads(ThreadingMixIn):
 class OverTcp(_Threads, TCPServer):
     allow_reuse_address = True
 
-    def __init__(self, host: str, port: int, handler: Any, tls: ssl.SSLContext | None) -> None:
+    def __init__(
+        self, host: str, port: int, handler: Any, tls: Callable[[], ssl.SSLContext] | None
+    ) -> None:
+        """`tls` is asked for each connection."""
         self._tls = tls
         super().__init__((host, port), handler)
 
     def get_request(self) -> Any:
         connection, address = super().get_request()
         if self._tls is not None:  # the handshake is made in the call's own thread
-            connection = self._tls.wrap_socket(
+            connection = self._tls().wrap_socket(
                 connection, server_side=True, do_handshake_on_connect=False
             )
         return connection, address
