@@ -1,10 +1,13 @@
 """The overlays' reviewed files, judged as a pipeline would judge them."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
+from tests.support.snippets import blocks
 from vault.cli import main
 from vault.config import load
 
@@ -45,6 +48,19 @@ def test_callers_of_production_have_no_secret() -> None:
     for issuer in settings.identity.issuers.values():
         assert issuer.audiences == ("jeton",)
         assert issuer.max_lifetime <= 3_600
+
+
+def test_the_page_on_identity_shows_what_the_manifests_have() -> None:
+    """Not the token that is mounted by itself: it is for the API server, and any caller's."""
+    told = tomllib.loads(blocks("docs/identity.md", "toml")[0])
+    applied = tomllib.loads((OVERLAYS / "prod/jeton.toml").read_text("utf-8"))
+    shown, used = (one["identity"]["issuers"]["cluster"] for one in (told, applied))
+    assert shown | {"iss": ""} == used | {"iss": ""}
+    assert told["clients"]["intake"]["tokens"] == applied["clients"]["intake"]["tokens"]
+    [volume] = yaml.safe_load(blocks("docs/identity.md", "yaml")[0])["volumes"]
+    *_, job = yaml.safe_load_all((OVERLAYS.parent / "caller/intake.yaml").read_text("utf-8"))
+    mounted = job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["volumes"][0]
+    assert volume["projected"]["sources"][0] == mounted["projected"]["sources"][0]
 
 
 def test_no_overlay_holds_a_credential_that_somebody_else_could_know() -> None:

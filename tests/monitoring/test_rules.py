@@ -227,3 +227,14 @@ def test_only_metrics_that_there_are_are_asked_for() -> None:
     for text in asked:
         names = set(re.findall(r"\bjeton_\w+", text))
         assert names <= made, names - made
+
+
+def test_what_has_yet_to_happen_is_shown_as_no_age() -> None:
+    """These are 0 until then: since 1970, the dashboard would say."""
+    ages = [query for _, query in queries() if "time() - " in query]
+    later = ("checkpoint_at", "witnessed_at", "ship_until")
+    for name in later:
+        [age] = [query for query in ages if f"jeton_{name}_seconds" in query]
+        assert f"(jeton_{name}_seconds > 0)" in age
+    others = [query for query in ages if not any(name in query for name in later)]
+    assert len(others) == 2, "set by the time that they are read"

@@ -130,7 +130,7 @@ class Promises:
         )
         self._witnessed = gauge(
             "witnessed_at_seconds",
-            "When the witness last signed; 0: there is none.",
+            "When the witness last signed, or since when it is waited for; 0: there is none.",
             mode="livemax",
         )
         self._checkpoint = gauge(
