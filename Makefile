@@ -63,6 +63,7 @@ clean:
 
 # What the benchmarks compare with. One part has to be built, and may be missing.
 .venv/peers: .venv/installed
+	@bash .ci/components swig libssl-dev g++ || true
 	@$(RUN) pip install --quiet -c constraints.txt --group peers
 	@$(RUN) pip install --quiet -c constraints.txt --group peers-built || \
 		echo "not built, so not compared: swig and OpenSSL's headers are needed" >&2

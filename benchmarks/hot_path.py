@@ -1,7 +1,8 @@
-"""Where the time of a call goes, by rooms: the profile that says why a target is missed.
+"""Where the time goes, by rooms: the profiles that say why a target is missed.
 
-The service runs under py-spy while `wrk` asks; samples are put to the account of the innermost
-room of the house (or library) that they are in.
+The service and the edge proxy run under py-spy while `wrk` asks; the engine and the rewriters of
+bodies by themselves, in a loop. Samples are put to the account of the innermost room of the house
+(or library) that they are in, those of one room alone to that of the innermost function.
 """
 
 import re
@@ -9,14 +10,18 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from benchmarks import http
+from benchmarks import proxy as edge_proxy
+from benchmarks.cores import TIED
 from benchmarks.curves import Curve
 from benchmarks.pace import COMMAND, Pace
+from benchmarks.population import nirs
 from benchmarks.results import Result, result
+from benchmarks.sampled import sampled
 
 ROOMS = {
     "writing the answer": ("vault/web/answers", "vault/web/exchange"),
@@ -28,84 +33,135 @@ ROOMS = {
     "strings and columns": ("vault/engine",),
     "FF1": ("vault/crypto",),
     "budget, record, store": ("vault/ledger", "vault/store", "vault/audit", "vault/lifecycle"),
+    "bodies": ("vault/proxy/bodies",),
+    "heads, routes, rules": ("vault/proxy",),
+    "aiohttp": ("aiohttp",),
     "service": ("vault/service", "vault/app"),
     "metrics": ("vault/telemetry", "prometheus"),
 }
 OTHERS = "event loop and the rest"
-MEND = (
-    "it has to look into the service: give it CAP_SYS_PTRACE (root has it; a container with"
-    " --cap-add SYS_PTRACE), or sysctl kernel.yama.ptrace_scope=0"
-)
+REST = "the rest"
+SHOWN = 9
+"""Functions with a bar of their own."""
+LOOPS = {
+    "fr-nir": "fr-nir, batches of 4,096",
+    "ff1": "FF1, batches of 4,096",
+    **{f"body-{kind}": f"body rewriter, {kind}" for kind in ("json", "csv", "fixed-width", "xml")},
+}
+"""What is done without a server, as `python -m benchmarks.loops NAME` does."""
+EDGE = {"pass-through": "/plain", "FHIR Patient rewritten": "/fhir"}
+"""Paths of the edge proxy's routes."""
+
+Place = Callable[[str], str]
+"""To whose account a stack is put."""
 
 
 def hot_path(pace: Pace) -> Iterator[Result | Curve]:
-    command = COMMAND.format("hot_path")
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        yield from _service(pace, folder)
+        yield from _edge(pace, folder)
+        for loop, name in list(LOOPS.items())[:: pace.of(1, 5)]:
+            with looping(loop) as pid:
+                samples = sampled(pid, pace.of(5, 1), folder, lambda: None)
+            place = room if loop == "fr-nir" else function
+            yield from figures(plot(loop), name, shares(samples, place))
+
+
+def _service(pace: Pace, folder: Path) -> Iterator[Result | Curve]:
+    with ExitStack() as stack:
         config = http.initialised(folder / "data")
         credentials = http.add_clients(config, http.CLIENTS)
         target = stack.enter_context(http.vault(config))
         for work in http.works(target[0], credentials):
-            for _ in range(pace.warm):
-                http.wrk(target, work, 1, folder)
-            shares = _profiled(target, work, pace, folder)
-            for room, share in shares.items():
-                yield result(f"{work.name}, share of {room}", "of all", [share], command)
-            yield Curve(
-                f"profile-{re.sub('[^a-z0-9]+', '-', work.name.lower())}",
-                f"Where the time of {work.name} goes",
-                "share of the samples",
-                "",
-                {room: [(0.0, share)] for room, share in shares.items()},
-                "py-spy, by the innermost room; docs/performance.md says what was tried.",
-                bars=True,
-            )
+            yield from _asked(target, work, pace, folder)
 
 
-def _profiled(target: http.Target, work: http.Work, pace: Pace, folder: Path) -> dict[str, float]:
-    """The share of each room, of the samples taken while `wrk` asks."""
-    raw = folder / "profile.raw"
+def _edge(pace: Pace, folder: Path) -> Iterator[Result | Curve]:
+    with ExitStack() as stack:
+        behind = stack.enter_context(edge_proxy.upstream())
+        target = edge_proxy.edge(stack, folder / "edge", behind)
+        patients = [edge_proxy.PATIENT.replace("A-NIR", nir).encode() for nir in nirs(1_000)]
+        for name, path in EDGE.items():
+            yield from _asked(target, http.Work(name, path, patients, 16, ""), pace, folder)
+
+
+def _asked(
+    target: http.Target, work: http.Work, pace: Pace, folder: Path
+) -> Iterator[Result | Curve]:
+    """While `wrk` asks."""
+    for _ in range(pace.warm):
+        http.wrk(target, work, 1, folder)
     seconds = pace.of(6, 1)
-    options = ["-p", str(target[1]), "-d", str(seconds), "-r", "300", "-f", "raw", "-o", str(raw)]
-    profiler = subprocess.Popen(
-        [*_py_spy(), "record", *options],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
+    samples = sampled(
+        target[1], seconds, folder, lambda: http.wrk(target, work, seconds + 1, folder)
     )
+    yield from figures(plot(work.name), work.name, shares(samples, room))
+
+
+def plot(name: str) -> str:
+    """The file of its profile."""
+    return f"profile-{re.sub('[^a-z0-9]+', '-', name.lower())}"
+
+
+@contextmanager
+def looping(name: str) -> Iterator[int]:
+    """The process id of a loop that is warm."""
+    command = [*TIED, "taskset", "-c", http.SERVER_CORE, sys.executable, "-m", "benchmarks.loops"]
+    process = subprocess.Popen([*command, name], stdout=subprocess.PIPE)
     try:
-        http.wrk(target, work, seconds + 1, folder)
-        _, said = profiler.communicate(timeout=60)
+        assert process.stdout is not None
+        if not process.stdout.readline():
+            raise SystemExit(f"the loop of {name} ended")
+        yield process.pid
     finally:
-        profiler.kill()
-        profiler.wait()
-    if profiler.returncode:
-        why = " ".join(said.partition("Stack backtrace")[0].split())
-        raise SystemExit(f"py-spy: {why}; {MEND}")
-    return _shares(raw.read_text())
+        process.kill()
+        process.communicate()
 
 
-def _shares(profile: str) -> dict[str, float]:
+def figures(file: str, name: str, found: dict[str, float]) -> Iterator[Result | Curve]:
+    for place, share in found.items():
+        yield result(f"{name}, share of {place}", "of all", [share], COMMAND.format("hot_path"))
+    yield Curve(
+        file,
+        f"Where the time goes: {name}",
+        "share of the samples",
+        "",
+        {place: [(0.0, share)] for place, share in found.items()},
+        "py-spy, by what is innermost; docs/performance.md says what was tried.",
+        bars=True,
+    )
+
+
+def shares(samples: Sequence[str], place: Place) -> dict[str, float]:
+    """The largest first; what is too small for a bar is the rest."""
     found: Counter[str] = Counter()
-    for line in profile.splitlines():
+    for line in samples:
         stack, _, count = line.rpartition(" ")
         if "concurrent/futures/thread" not in stack.rpartition(";")[2]:  # a thread that waits
-            found[_room(stack)] += int(count)
-    return {room: count / found.total() for room, count in found.most_common()}
+            found[place(stack)] += int(count)
+    kept = dict(found.most_common(len(ROOMS) + 1 if place is room else SHOWN))
+    if rest := found.total() - sum(kept.values()):
+        kept[REST] = rest
+    return {name: count / found.total() for name, count in kept.items()}
 
 
-def _room(stack: str) -> str:
+def room(stack: str) -> str:
     for frame in reversed(stack.split(";")):
-        place = re.search(r"\(([^():]+)(?::\d+)?\)\s*$", frame)
-        if place is None:
+        where = re.search(r"\(([^():]+)(?::\d+)?\)\s*$", frame)
+        if where is None:
             continue
-        for room, beginnings in ROOMS.items():
-            if place[1].startswith(beginnings):
-                return room
-        if place[1].startswith("asyncio/runners"):
+        for name, beginnings in ROOMS.items():
+            if where[1].startswith(beginnings):
+                return name
+        if where[1].startswith("asyncio/runners"):
             break
     return OTHERS
 
 
-def _py_spy() -> list[str]:
-    return [str(Path(sys.executable).with_name("py-spy"))]
+def function(stack: str) -> str:
+    """The innermost that is ours, and its file."""
+    for frame in reversed(stack.split(";")):
+        if found := re.fullmatch(r"(\S+) \(vault/(?:\w+/)*(\w+)\.py(?::\d+)?\)", frame.strip()):
+            return f"{found[1]}, {found[2]}"
+    return OTHERS

@@ -1,9 +1,10 @@
 """The results as one HTML page that needs nothing else: light, dark and on paper."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from html import escape
 
 from benchmarks.curves import Curve, inline
+from benchmarks.missed import reason
 from benchmarks.results import Result
 
 STYLE = """
@@ -15,7 +16,9 @@ body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
   max-width: 68rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums }
 .how, figcaption { color: var(--dim) } .targets { list-style: none; padding: 0 }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(26rem, 1fr)); gap: 1.5rem }
+.targets p { margin: 0 0 .3rem 1.2rem; font-size: .9em } a { color: var(--bar) }
+.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(26rem, 1fr)); gap: 1.5rem;
+  margin: 2rem 0 }
 figure { margin: 0; break-inside: avoid } figure svg { width: 100%; height: auto }
 figcaption { font-size: .9em } h2 { margin-top: 2rem }
 th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid var(--line) }
@@ -32,6 +35,10 @@ CAPTION = (
     " median of the pairs' ratios, and the spread the interquartile range over the median, of the"
     " ratios where there is a baseline. A figure without a spread was measured once. Absolute"
     " figures belong to this machine; ratios travel."
+)
+UNTOLD = (
+    "Reached where the documentation's figures were measured: here the machine, or what else it"
+    " does, is in the way. python -m benchmarks run hot_path shows where the time goes."
 )
 HEAD = "".join(
     f"<th{' class=n' if right else ''}>{word}</th>"
@@ -61,7 +68,8 @@ def page(
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width">'
         f"<title>Jeton: benchmarks</title><style>{STYLE}</style></head><body>"
-        f"<h1>Benchmarks</h1>{_kind(machine)}{_summary(results)}{_failures(failed)}"
+        f"<h1>Benchmarks</h1>{_kind(machine)}"
+        f"{_summary(results, {one.name for one in plots})}{_failures(failed)}"
         f"{_plots(plots)}{_tables(results, notes or {})}"
         f"<h2>Machine</h2><dl>{facts}</dl></body></html>\n"
     )
@@ -72,17 +80,29 @@ def _kind(machine: Mapping[str, object]) -> str:
     return f'<p class="how">{escape(", ".join(told))}</p>'
 
 
-def _summary(results: Sequence[Result]) -> str:
+def _summary(results: Sequence[Result], plots: Set[str]) -> str:
     judged = [one for one in results if one.reached is not None]
     reached = sum(one.reached is True for one in judged)
-    items = "".join(_judged(one) for one in judged)
+    items = "".join(_judged(one, plots) for one in judged)
     return f"<p>{reached} of {len(judged)} targets reached.</p><ul class=targets>{items}</ul>"
 
 
-def _judged(one: Result) -> str:
+def _judged(one: Result, plots: Set[str]) -> str:
     mark, word = ("yes", "reached") if one.reached else ("no", "missed")
     name, wanted = escape(one.name), escape(one.target or "")
-    return f'<li><span class="{mark}">{word}</span> {name}: {_figure(one)}, wanted {wanted}</li>'
+    why = "" if one.reached else _why(one.name, plots)
+    return (
+        f'<li><span class="{mark}">{word}</span> {name}: {_figure(one)}, wanted {wanted}{why}</li>'
+    )
+
+
+def _why(name: str, plots: Set[str]) -> str:
+    """What is in the way and what was tried, and where the profile is drawn."""
+    told = reason(name)
+    if told is None:
+        return f"<p class=how>{UNTOLD}</p>"
+    drawn = f' <a href="#{told.profile}">Profile</a>' if told.profile in plots else ""
+    return f"<p class=how>{escape(told.text)}.{drawn}</p>"
 
 
 def _figure(one: Result) -> str:
@@ -100,7 +120,8 @@ def _failures(failed: Mapping[str, str]) -> str:
 
 def _plots(plots: Sequence[Curve]) -> str:
     figures = "".join(
-        f"<figure>{inline(one)}<figcaption>{escape(one.caption)}</figcaption></figure>"
+        f'<figure id="{escape(one.name)}">{inline(one)}'
+        f"<figcaption>{escape(one.caption)}</figcaption></figure>"
         for one in plots
     )
     return f"<div class=plots>{figures}</div>" if figures else ""

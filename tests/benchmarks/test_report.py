@@ -44,6 +44,21 @@ def test_a_target_is_reached_or_missed():
     assert "missed" in seen(replace(RESULT, ratio=0.5)).texts
 
 
+def test_a_missed_target_says_why_and_shows_its_profile():
+    missed = replace(RESULT, name="single tokenise", ratio=0.5)
+    profile = replace(CURVE, name="profile-single-tokenise")
+    text = page([missed], [profile], {}, {})
+    assert "no place stands out in the profile" in text
+    assert '<a href="#profile-single-tokenise">' in text
+    assert '<figure id="profile-single-tokenise">' in text
+    assert "<a " not in page([missed], [CURVE], {}, {})
+    assert "no place stands out" not in page([replace(missed, ratio=0.7)], [profile], {}, {})
+
+
+def test_a_missed_target_that_has_no_row_says_so():
+    assert "or what else it does, is in the way" in page([replace(RESULT, ratio=0.5)], [], {}, {})
+
+
 def test_what_was_measured_once_shows_no_spread():
     assert "0%" not in seen(replace(RESULT, spread=0.0)).texts
 
