@@ -67,10 +67,7 @@ class Asker:
             credential=CREDENTIAL,
         )
         answer = self.back.at_once(call) or await self.back.perform(call)
-        results: list[str | ItemError] = [
-            result if isinstance(result, str) else ItemError("nothing was answered")
-            for result in answer.results
-        ]
+        results = _results(answer)
         for failure in answer.errors:
             text = texts[failure.index]
             if operation == "tokenise" and self.back.is_token(transformation, text):
@@ -84,6 +81,15 @@ class Asker:
         whom, wanted = self.end_user, (operation, transformation) in self.proving
         proves = whom is not None and len(whom) > CLAIMED
         return None if proves and operation == "tokenise" and not wanted else whom
+
+
+def _results(answer: Answer) -> list[str | ItemError]:
+    if set(map(type, answer.results)) == {str}:
+        return list(answer.results)  # type: ignore[arg-type]
+    return [
+        result if isinstance(result, str) else ItemError("nothing was answered")
+        for result in answer.results
+    ]
 
 
 def _together(contexts: Sequence[str | None]) -> str | list[str | None] | None:

@@ -16,9 +16,8 @@ LONGEST: Final = 1 << 19
 """Bytes that are looked at together."""
 FEWEST: Final = 16
 """Records that are worth it."""
-_MOST_FIELDS: Final = 500
-_MOST_BYTES: Final = 1 << 18
-"""Of one piece, as of a batch."""
+_MOST_FIELDS: Final = 2_000
+"""Of one piece: as many as a batch holds."""
 _ENCODINGS: Final = {"utf-8", "ascii", "latin-1", "iso-8859-1", "iso-8859-15", "cp1252"}
 """Those where texts that are parted by line ends are read and written together as one by one."""
 _LINE_END: Final = 10
@@ -59,8 +58,8 @@ class Layout(NamedTuple):
         """Records in pieces; `edges` are where they begin, and where the last ends. `apart` reads
         them field by field. Raises UnicodeError."""
         count = len(edges) - 1
-        average = max(1, len(records) // count)
-        step = max(1, min(_MOST_FIELDS // len(self.selected), _MOST_BYTES // average))
+        pieces = -(-count * len(self.selected) // _MOST_FIELDS)
+        step = -(-count // pieces)
         for first, after in pairwise([*range(0, count, step), count]):
             begin, end = int(edges[first]), int(edges[after])
             cut = [of.cut(first, after, begin) for of in spans]

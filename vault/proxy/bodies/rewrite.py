@@ -38,7 +38,8 @@ class Rewriter:
     def __init__(
         self, parser: Parser, ask: Ask, *, max_fields: int = 500, max_bytes: int = 1 << 18
     ) -> None:
-        """A batch is asked for when it has `max_fields` fields or `max_bytes` wait for it."""
+        """A batch is asked for when it has `max_fields` fields or `max_bytes` wait for it; four
+        fields in columns count as one, as they take no more room."""
         self._parser = parser
         self._ask = ask
         self._max_fields = max_fields
@@ -66,7 +67,7 @@ class Rewriter:
                 self._fields += 1
                 self._bytes += len(piece.raw)
             else:
-                self._fields += len(piece)
+                self._fields += -(-len(piece) // 4)
                 self._bytes += len(piece.records)
             if self._fields >= most_fields or self._bytes >= most_bytes:
                 out.append(await self._flush())
