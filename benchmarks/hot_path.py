@@ -61,7 +61,7 @@ def hot_path(pace: Pace) -> Iterator[Result | Curve]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         yield from _service(pace, folder)
         yield from _edge(pace, folder)
-        for loop, name in list(LOOPS.items())[:: pace.of(1, 5)]:
+        for loop, name in list(LOOPS.items())[:: pace.of(1, 6)]:
             with looping(loop) as pid:
                 samples = sampled(pid, pace.of(5, 1), folder, lambda: None)
             place = room if loop == "fr-nir" else function
@@ -73,7 +73,7 @@ def _service(pace: Pace, folder: Path) -> Iterator[Result | Curve]:
         config = http.initialised(folder / "data")
         credentials = http.add_clients(config, http.CLIENTS)
         target = stack.enter_context(http.vault(config))
-        for work in http.works(target[0], credentials):
+        for work in http.works(target[0], credentials)[:: pace.of(1, 4)]:
             yield from _asked(target, work, pace, folder)
 
 
@@ -82,7 +82,7 @@ def _edge(pace: Pace, folder: Path) -> Iterator[Result | Curve]:
         behind = stack.enter_context(edge_proxy.upstream())
         target = edge_proxy.edge(stack, folder / "edge", behind)
         patients = [edge_proxy.PATIENT.replace("A-NIR", nir).encode() for nir in nirs(1_000)]
-        for name, path in EDGE.items():
+        for name, path in list(EDGE.items())[:: pace.of(1, 2)]:
             yield from _asked(target, http.Work(name, path, patients, 16, ""), pace, folder)
 
 

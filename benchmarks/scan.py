@@ -17,22 +17,22 @@ from vault.proxy.guard import Guard
 from vault.scan.finder import find
 from vault.scan.scanning import scan
 
-SIZE = 64 << 20
+SIZE, LITTLE = 64 << 20, 8 << 20
 CHUNK = 64 << 10
 PROSE = b"The quick brown fox jumps over the lazy dog, said nobody in 2024, and left at 12:30.\n"
 TABLE = b"1,2024-05-12,some text,12345678,3.1415,999\n"
 
 
-def texts() -> dict[str, bytes]:
+def texts(size: int) -> dict[str, bytes]:
     numbers = list(nirs(2_000, seed=3))
     rows = b"".join(b"%b,some text\n" % nir.encode() for nir in numbers)
     forms = b"".join(b"%b;some text\n" % _spaced(nir).encode() for nir in numbers)
     return {
-        "text without hits": PROSE * (SIZE // len(PROSE)),
-        "numbers without hits": TABLE * (SIZE // 4 // len(TABLE)),
+        "text without hits": PROSE * (size // len(PROSE)),
+        "numbers without hits": TABLE * (size // 4 // len(TABLE)),
         "a number every line": rows * 200,
         "a spaced number every line": forms * 100,
-        "escaped text without hits": quote(PROSE).encode() * (SIZE // 4 // len(PROSE)),
+        "escaped text without hits": quote(PROSE).encode() * (size // 4 // len(PROSE)),
     }
 
 
@@ -42,7 +42,8 @@ def _spaced(nir: str) -> str:
 
 def scanner(pace: Pace) -> Iterator[Result]:
     rounds, command = max(1, pace.rounds // 2), COMMAND.format("scan")
-    for name, data in texts().items():
+    found = texts(pace.of(SIZE, LITTLE))
+    for name, data in found.items():
         rates = []
         for _ in range(rounds):
             began = time.process_time()
@@ -50,13 +51,13 @@ def scanner(pace: Pace) -> Iterator[Result]:
             rates.append(len(data) / 1e6 / (time.process_time() - began))
         target = "value >= 400" if name == "text without hits" else None
         yield result(f"scan, {name}, one core", "MB/s", rates, command, target=target)
-    yield from _guarded(rounds, command)
-    yield from _on_all_cores(rounds, command)
+    prose = found["text without hits"]
+    yield from _guarded(prose, rounds, command)
+    yield from _on_all_cores(prose, rounds, command)
 
 
-def _guarded(rounds: int, command: str) -> Iterator[Result]:
+def _guarded(data: bytes, rounds: int, command: str) -> Iterator[Result]:
     """What the leak guard of a route costs a body that has nothing to hide."""
-    data = texts()["text without hits"]
     rates, small = [], []
     for _ in range(rounds):
         began, guard = time.process_time(), Guard("block", lambda _: None)
@@ -72,12 +73,12 @@ def _guarded(rounds: int, command: str) -> Iterator[Result]:
     yield result("guard, a body of 2 KiB, one core", "us", small, command)
 
 
-def _on_all_cores(rounds: int, command: str) -> Iterator[Result]:
+def _on_all_cores(data: bytes, rounds: int, command: str) -> Iterator[Result]:
     cores = len(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory() as folder:
         files = [Path(folder) / f"{number}.txt" for number in range(8)]
         for file in files:
-            file.write_bytes(texts()["text without hits"])
+            file.write_bytes(data)
         taken: dict[int, list[float]] = {1: [], cores: []}
         for _ in range(rounds):
             for jobs, of in taken.items():
