@@ -33,11 +33,13 @@ def describe(failure: BaseException) -> dict[str, object]:
 
 def class_name(kind: type) -> str:
     """The name of a class that a loaded module holds under this very name, else its nearest
-    such ancestor's: a class made at run time could be called anything."""
+    such ancestor's: a class made at run time could be called anything. Whose it is where the name
+    says nothing: several modules call theirs ``error`` or ``Error``."""
     for ancestor in kind.__mro__:
         module = sys.modules.get(ancestor.__module__)
         if module is not None and vars(module).get(ancestor.__name__) is ancestor:
-            return str(ancestor.__name__)
+            name = str(ancestor.__name__)
+            return f"{ancestor.__module__}.{name}" if name in {"error", "Error"} else name
     return "object"
 
 
