@@ -9,6 +9,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from multiprocessing.sharedctypes import Synchronized
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 from benchmarks import http as servers
@@ -37,13 +39,17 @@ def fairness(pace: Pace) -> Iterator[Result]:
         calls = 400 * pace.seconds
         alone: list[float] = []
         beside: list[float] = []
+        values: list[float] = []
         stack.enter_context(awake(servers.LOAD_CORE))
         stack.enter_context(on_core(servers.LOAD_CORE))
         _p99(port, credentials["bench-in"], calls)
         for _ in range(pace.rounds):
             alone.append(_p99(port, credentials["bench-in"], calls))
-            with _bulk(port, credentials["bench-bulk"]):
+            with _bulk(port, credentials["bench-bulk"]) as answered:
+                before, began = answered.value, time.perf_counter()
                 beside.append(_p99(port, credentials["bench-in"], calls))
+                taken = time.perf_counter() - began
+                values.append((answered.value - before) * FULL / taken)
     yield result(
         f"p99 of single calls beside batches of {FULL:,} without pause",
         "ms",
@@ -52,6 +58,8 @@ def fairness(pace: Pace) -> Iterator[Result]:
         alone,
         "ratio <= 3",
     )
+    name = f"batches of {FULL:,} without pause, beside single calls"
+    yield result(name, "values/s", values, COMMAND.format("fairness"))
 
 
 def _p99(port: int, credential: str, calls: int) -> float:
@@ -73,16 +81,17 @@ def _p99(port: int, credential: str, calls: int) -> float:
 
 
 @contextmanager
-def _bulk(port: int, credential: str) -> Iterator[None]:
-    """A process that sends one full batch after another."""
+def _bulk(port: int, credential: str) -> Iterator["Synchronized[int]"]:
+    """A process that sends one full batch after another; how many were answered."""
     context = multiprocessing.get_context("spawn")
-    sending = context.Event()
-    process = context.Process(target=_send_batches, args=(port, credential, sending))
+    sending, answered = context.Event(), context.Value("L", 0)
+    given = (port, credential, sending, answered)
+    process = context.Process(target=_send_batches, args=given)
     process.start()
     try:
         if not sending.wait(60):
             raise SystemExit("the caller of full batches did not begin")
-        yield
+        yield answered
         if not process.is_alive():
             raise SystemExit("the caller of full batches was not answered as it should be")
     finally:
@@ -90,7 +99,9 @@ def _bulk(port: int, credential: str) -> Iterator[None]:
         process.join()
 
 
-def _send_batches(port: int, credential: str, sending: object) -> None:
+def _send_batches(
+    port: int, credential: str, sending: Event, answered: "Synchronized[int]"
+) -> None:
     os.nice(10)  # it shares a core with the caller of single calls, which is not to wait for it
     body = json.dumps({"values": list(nirs(FULL, seed=5))}).encode()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
@@ -99,7 +110,8 @@ def _send_batches(port: int, credential: str, sending: object) -> None:
         answer = connection.getresponse()
         if answer.status != 200 or not answer.read().endswith(GOOD):
             raise SystemExit(f"a full batch was answered {answer.status}")
-        sending.set()  # type: ignore[attr-defined]
+        answered.value += 1
+        sending.set()
 
 
 def _headers(credential: str) -> dict[str, str]:

@@ -19,6 +19,7 @@ CALLS = 2_000
 def footprint(pace: Pace) -> Iterator[Result]:
     ready: list[float] = []
     idle: list[float] = []
+    own: list[float] = []
     busy: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         config = http.initialised(Path(folder) / "data")
@@ -33,6 +34,7 @@ def footprint(pace: Pace) -> Iterator[Result]:
                 _await(url, process)
                 ready.append(time.perf_counter() - began)
                 idle.append(_resident(process.pid))
+                own.append(_own(process.pid))
                 http.tokens_of(url, credentials["bench-in"], ["284057512345672"] * CALLS)
                 busy.append(_resident(process.pid))
             finally:
@@ -40,6 +42,7 @@ def footprint(pace: Pace) -> Iterator[Result]:
     told = COMMAND.format("footprint")
     yield result("start to ready", "s", ready[pace.warm :], told, target="value <= 0.7")
     yield result("resident memory once ready", "MB", idle[pace.warm :], told, target="value <= 80")
+    yield result("memory that no other process shares, once ready", "MB", own[pace.warm :], told)
     yield result(f"resident memory after a batch of {CALLS:,}", "MB", busy[pace.warm :], told)
 
 
@@ -59,3 +62,9 @@ def _resident(pid: int) -> float:
         if line.startswith("VmRSS"):
             return int(line.split()[1]) * 1024 / 1e6
     raise SystemExit("this kernel does not tell a process's memory")
+
+
+def _own(pid: int) -> float:
+    """Without pages of libraries, which the kernel keeps once for all that map them."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    return sum(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("Private_"))

@@ -128,7 +128,7 @@ def figures(file: str, name: str, found: dict[str, float]) -> Iterator[Result | 
         "share of the samples",
         "",
         {place: [(0.0, share)] for place, share in found.items()},
-        "py-spy, by what is innermost; docs/performance.md says what was tried.",
+        "Samples by py-spy, by what is innermost.",
         bars=True,
     )
 

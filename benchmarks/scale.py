@@ -20,6 +20,7 @@ TOKENISE, REVEAL = "single tokenise", "single reveal"
 FITTED = "reveals alone, with what a second worker added"
 _COMMAND = COMMAND.format("scale")
 REPLICAS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000)
+TOLD = (10, 100, 1_000)
 MIXES = {"tokenise alone": 0.0, "5 % reveals": 0.05, "reveals alone": 1.0}
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always", "--maxmemory-policy", "noeviction")
 
@@ -51,7 +52,9 @@ def scale(pace: Pace) -> Iterator[Result | Curve]:
     for name, cost in costs.items():
         yield from _told(name, cost)
     yield growth
-    yield _model(costs[TOKENISE], costs[REVEAL], _contention(growth))
+    model = _model(costs[TOKENISE], costs[REVEAL], _contention(growth))
+    yield from _foretold(model)
+    yield model
 
 
 def _told(name: str, cost: Cost) -> Iterator[Result]:
@@ -59,6 +62,19 @@ def _told(name: str, cost: Cost) -> Iterator[Result]:
     yield result(f"Redis bytes in and out, {name}", "a call", [cost.bytes], _COMMAND)
     told = f"processor time of Redis beside the service's, {name}"
     yield result(told, "us/call", [cost.redis], _COMMAND, [cost.service])
+    if name != TOKENISE:  # which asks it too seldom
+        yield result(f"{name}: what one Redis does", "calls/s", [1e6 / cost.redis], _COMMAND)
+
+
+def _foretold(model: Curve) -> Iterator[Result]:
+    """How many times one replica's calls, and at most; and the law's first parameter."""
+    for name, points in model.lines.items():
+        of = {int(count): rate / points[0][1] for count, rate in points}
+        for count in TOLD:
+            yield result(f"model, {name}: {count:,} replicas", "times one", [of[count]], _COMMAND)
+        most = max(of)
+        serial = (most / of[most] - 1) / (most - 1)
+        yield result(f"model, {name}: sigma", "of a call", [serial], _COMMAND)
 
 
 def _growth(config: Path, work: http.Work, pace: Pace, folder: Path) -> Result:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.results import Result
-from benchmarks.scale import FITTED, REPLICAS, Cost, _contention, _model, throughput
+from benchmarks.scale import FITTED, REPLICAS, Cost, _contention, _foretold, _model, throughput
 
 GROWTH = Result("growth", "us/call", 115.0, 0.05, 100.0, 1.15, None, "c")
 TOKENISE = Cost(commands=0.0, bytes=0.0, redis=1.0, service=99.0)
@@ -39,3 +39,12 @@ def test_both_readings_are_drawn_where_they_differ(contention, fitted):
     assert one == (1.0, pytest.approx(5_000.0))
     assert many[0] == REPLICAS[-1]
     assert many[1] < 50_000  # a reveal takes Redis 20 us
+
+
+def test_what_the_model_says_are_figures_too():
+    found = {one.name: one.value for one in _foretold(_model(TOKENISE, REVEAL, 0.15))}
+    assert found["model, tokenise alone: sigma"] == pytest.approx(0.01)
+    assert found["model, reveals alone: sigma"] == pytest.approx(0.1)
+    assert found[f"model, {FITTED}: sigma"] == pytest.approx(0.25)
+    assert found["model, reveals alone: 10 replicas"] == pytest.approx(10 / 1.9)
+    assert found["model, tokenise alone: 1,000 replicas"] == pytest.approx(1_000 / 10.99)
