@@ -18,3 +18,17 @@ def open_files(pid: int) -> int:
 def waited_for_processor(pid: int) -> float:
     """Seconds in which the main thread could have run and another had the processor."""
     return int(Path(f"/proc/{pid}/schedstat").read_text("ascii").split()[1]) / 1e9
+
+
+def children(pid: int) -> list[int]:
+    """Workers of a service: what it started that is not the tracker of multiprocessing."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+            command = (path.parent / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if parent == pid and b"spawn_main" in command:
+            found.append(int(path.parent.name))
+    return found

@@ -182,19 +182,29 @@ class Service:
         credential: str | None = None,
         purpose: str | None = None,
         end_user: str | None = None,
+        via: http.client.HTTPConnection | None = None,
     ) -> Reply:
-        """`POST /v1/{call}`, for tests that look at HTTP itself; `call` as ``mask/fr-nir``."""
+        """`POST /v1/{call}`, for tests that look at HTTP itself; `call` as ``mask/fr-nir``. `via` a
+        connection that is kept (`tests.support.each_worker`), else one of its own."""
         headers = _headers(credential, purpose, end_user)
-        return self._ask("POST", f"/v1/{call}", json.dumps(body).encode(), headers)
+        return self._ask("POST", f"/v1/{call}", json.dumps(body).encode(), headers, via)
 
-    def _ask(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
-        connection = Place(self.port, self.tls).connect()
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        via: http.client.HTTPConnection | None = None,
+    ) -> Reply:
+        connection = via or Place(self.port, self.tls).connect()
         try:
             connection.request(method, path, body, dict(headers))
             answer = connection.getresponse()
             content = answer.read()
         finally:
-            connection.close()
+            if via is None:
+                connection.close()
         is_json = "json" in answer.headers.get("Content-Type", "")
         return Reply(answer.status, json.loads(content) if is_json else None, answer.headers)
 

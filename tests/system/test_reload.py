@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.calls import Call, Caller, Place, calling
 from tests.support.certificates import Authority, Pair, serial_of
+from tests.support.processes import children
 from tests.support.service import Service, jeton
 
 pytestmark = pytest.mark.system
@@ -198,7 +199,7 @@ def test_a_worker_that_dies_comes_back_as_it_was_though_the_file_has_changed(hou
     with service.config.open("a", encoding="utf-8") as file:
         file.write("\nhalf of a")
     assert service.process is not None
-    workers = _children(service.process.pid)
+    workers = children(service.process.pid)
     assert workers
     for pid in workers:
         os.kill(pid, signal.SIGKILL)
@@ -238,20 +239,6 @@ def test_over_the_socket_one_is_in_no_network(house: House) -> None:
 
 def _digest(credential: str) -> str:
     return hashlib.sha256(credential.encode()).hexdigest()
-
-
-def _children(pid: int) -> list[int]:
-    """Its workers: what it started that is not the tracker of multiprocessing."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            parent = int(path.read_text().rpartition(")")[2].split()[1])
-            command = (path.parent / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if parent == pid and b"spawn_main" in command:
-            found.append(int(path.parent.name))
-    return found
 
 
 def _served_on(callers: list[Caller]) -> None:
