@@ -22,7 +22,9 @@ MOST_SECONDS = 30.0
 
 
 def test_of_several_workers(tmp_path: Path) -> None:
-    service = Service.create(tmp_path).start(workers=2)
+    service = Service.create(tmp_path)
+    service.launch(workers=2)
+    service.await_ready()  # the other may still be starting: it is scraped and reloaded so, too
     try:
         assert service.process is not None
         follows(service, service.process.pid, service.url)

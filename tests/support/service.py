@@ -29,8 +29,8 @@ from typing import Any, NamedTuple
 from tests.support.calls import Place
 
 JETON = (sys.executable, "-m", "vault")
-READY_SECONDS = 30.0
-STOP_SECONDS = 30.0
+READY_SECONDS = 60.0
+STOP_SECONDS = 60.0
 
 
 class Reply(NamedTuple):
@@ -116,9 +116,11 @@ class Service:
         self.config.write_text(change(self.config.read_text("utf-8")), "utf-8")
 
     def start(self, workers: int = 1) -> "Service":
-        """Start the process and wait until `/readyz` answers 200."""
+        """Start the process and wait until `/readyz` answers 200, and every worker serves."""
         self.launch(workers)
-        self._await_ready()
+        self.await_ready()
+        if workers > 1:
+            self.await_workers(workers)
         return self
 
     def launch(self, workers: int = 1) -> None:
@@ -132,7 +134,7 @@ class Service:
                 command, stdout=output, stderr=output, env=environment, start_new_session=True
             )
 
-    def _await_ready(self) -> None:
+    def await_ready(self) -> None:
         assert self.process is not None
         deadline = time.monotonic() + READY_SECONDS
         while time.monotonic() < deadline:
@@ -146,6 +148,14 @@ class Service:
             time.sleep(0.02)
         self.kill()
         raise AssertionError(f"the service did not become ready:\n{self._log_tail()}")
+
+    def await_workers(self, workers: int) -> None:
+        """Wait until so many have said that they serve: `/readyz` is answered by the first, and
+        what the others do meanwhile is the start of a service, not its life."""
+        deadline = time.monotonic() + READY_SECONDS
+        while self.log.read_text("utf-8", "replace").count(f'"port": {self.port}, ') < workers:
+            assert time.monotonic() < deadline, f"not all workers serve:\n{self._log_tail()}"
+            time.sleep(0.02)
 
     def _log_tail(self) -> str:
         return self.log.read_text("utf-8", "replace")[-4_000:]

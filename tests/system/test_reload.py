@@ -49,6 +49,7 @@ class House:
             assert self.service.process.poll() is None, self.log()
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.05)
+        self.service.await_workers(workers)
 
     def is_ready(self) -> bool:
         try:
@@ -195,6 +196,7 @@ def test_a_worker_that_dies_comes_back_as_it_was_though_the_file_has_changed(hou
     service = house.service
     house.start(2)
     started = house.log().count('"serving", "host"')
+    assert started == 2
     jeton("clients", "revoke", "revoked", "--config", str(service.config))
     with service.config.open("a", encoding="utf-8") as file:
         file.write("\nhalf of a")
