@@ -19,7 +19,7 @@ from rich.table import Table
 from benchmarks import pace
 from benchmarks.curves import Curve
 from benchmarks.ending import ending
-from benchmarks.kept import QUICK, WHOLE, Kept, Measured, Run
+from benchmarks.kept import QUICK, UNREACHED, WHOLE, Kept, Measured, Run
 from benchmarks.machine import commit, machine
 from benchmarks.report import number, scatter, share
 from benchmarks.results import Result, alone, moved, read
@@ -96,9 +96,11 @@ def say(kept: Kept) -> None:
     found = [figure for one in kept.now for figure in one.results]
     if found:
         Console(width=None if sys.stdout.isatty() else 160).print(table(found))
-    for name, why in kept.missing.items():
-        if name in kept.names:
-            print(f"FAILED: {name}: {why}", file=sys.stderr)
+    for one in kept.now:
+        if one.failed:
+            print(f"FAILED: {one.name}: {one.failed}", file=sys.stderr)
+    if kept.unreached:
+        print(f"{', '.join(kept.unreached)}: {UNREACHED}", file=sys.stderr)
 
 
 def compare(old: Path, new: Path) -> None:

@@ -20,7 +20,7 @@ WHOLE, QUICK = "whole run", "quick run: not to be quoted"
 FAILED, OTHERS = "failed", "of other runs"
 ELSEWHERE = (FAILED, OTHERS)
 """Facts that the page tells in places of their own."""
-UNREACHED = "the run did not come to it"
+UNREACHED = "not measured, the run had ended"
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,15 @@ class Kept:
         self.added.add(one.name)
         self.each[one.name] = one
         self.each = {name: self.each[name] for name in self.suite if name in self.each}
+        self._list()
+
+    def _list(self) -> None:
         write(self.folder / "latest.json", self.results)
         put(self.folder / "machine.json", json.dumps(self.about(), indent=2) + "\n")
 
     def report(self) -> None:
         """The plots of this run, and the page of all."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self._list()
         curves.write(self.folder, [plot for one in self.now for plot in one.plots])
         plots = [plot for one in self.each.values() for plot in one.plots]
         notes = {
@@ -83,7 +86,10 @@ class Kept:
             for result in self.each[name].results
         }
         facts = {name: of for name, of in self.about().items() if name not in ELSEWHERE}
-        text = page(self.results, plots, self.missing, facts, notes)
+        missing = dict(self.failed)
+        if self.unreached:
+            missing[", ".join(self.unreached)] = UNREACHED
+        text = page(self.results, plots, missing, facts, notes)
         put(self.folder / "report.html", text)
 
     @property
@@ -96,10 +102,14 @@ class Kept:
         return [one for one in self.each.values() if one.name in self.added]
 
     @property
-    def missing(self) -> dict[str, str]:
-        """What this run was to measure and did not, and what failed in this one or before."""
-        failed = {name: one.failed for name, one in self.each.items() if one.failed is not None}
-        return failed | {name: UNREACHED for name in self.names if name not in self.added}
+    def failed(self) -> dict[str, str]:
+        """In this run or before; a benchmark that was ended too."""
+        return {name: one.failed for name, one in self.each.items() if one.failed is not None}
+
+    @property
+    def unreached(self) -> list[str]:
+        """What this run was to measure and did not."""
+        return [name for name in self.names if name not in self.added]
 
     @property
     def earlier(self) -> dict[str, str]:
@@ -112,10 +122,11 @@ class Kept:
 
     def about(self) -> dict[str, object]:
         """The run, and the machine that it had."""
-        absent = [name for name in self.suite if name not in self.each]
+        there = self.each.keys() - self.unreached
+        absent = [name for name in self.suite if name not in there]
         kinds = {one.run.kind for one in self.each.values()}
         words = [QUICK if QUICK in kinds else WHOLE]
-        words += ["partial"] * bool(absent or self.missing)
+        words += ["partial"] * bool(absent or self.failed)
         words += ["of several runs"] * bool(self.earlier)
         facts: dict[str, object] = {
             "run": ", ".join(words),
@@ -123,8 +134,8 @@ class Kept:
             "commit": self.run.commit,
             "seconds": {name: f"{one.seconds:.0f}" for name, one in self.each.items()},
         }
-        if self.missing:
-            facts[FAILED] = self.missing
+        if self.failed:
+            facts[FAILED] = self.failed
         if absent:
             facts["not measured"] = ", ".join(absent)
         if self.earlier:

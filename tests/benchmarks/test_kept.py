@@ -31,7 +31,8 @@ def half(pace):
 
 command.machine = lambda: {"system": "any"}
 BENCHMARKS.clear()
-BENCHMARKS["whole"] = lambda pace: iter([result("whole", "s", [1.0], "python -m x")])
+if "alone" not in sys.argv:
+    BENCHMARKS["whole"] = lambda pace: iter([result("whole", "s", [1.0], "python -m x")])
 BENCHMARKS["half"] = half
 BENCHMARKS["last"] = lambda pace: iter([result("last", "s", [3.0], "python -m z")])
 command.main(["run", "--results", sys.argv[2]])
@@ -167,12 +168,12 @@ def test_a_run_that_is_ended_keeps_what_it_measured(tmp_path, by):
     assert list(values(tmp_path)) == ["whole", "half"]
     told = about(tmp_path)
     assert told["run"] == "whole run, partial"
-    missing = {"half": f"ended by {by.name}", "last": kept.UNREACHED}
-    assert told["failed"] == missing
+    assert told["failed"] == {"half": f"ended by {by.name}"}
+    assert told["not measured"] == "last"
     page = (tmp_path / "report.html").read_text()
-    for name, why in missing.items():
-        assert f"{name}: {why}" in page
-        assert f"FAILED: {name}: {why}" in done.stderr
+    for line in (f"half: ended by {by.name}", f"last: {kept.UNREACHED}"):
+        assert line in page
+        assert line in done.stderr
 
 
 def test_a_run_that_is_ended_before_a_first_figure_leaves_the_one_before(tmp_path, suite):
@@ -180,7 +181,8 @@ def test_a_run_that_is_ended_before_a_first_figure_leaves_the_one_before(tmp_pat
     run(tmp_path, "half")
     assert ended(tmp_path, signal.SIGTERM, "at once").returncode == -signal.SIGTERM
     assert values(tmp_path) == {"whole": 1.0, "half 0": 9.0}
-    assert about(tmp_path)["failed"]["half"] == kept.UNREACHED
+    assert about(tmp_path)["run"] == "whole run, partial, of several runs"
+    assert about(tmp_path)["not measured"] == "half, last"
 
 
 def ended(folder, by, *how):
@@ -197,3 +199,10 @@ def test_the_commit_is_told(monkeypatch):
     assert machine.commit()
     monkeypatch.setenv("PATH", "/nowhere")
     assert machine.commit() == machine.UNTOLD
+
+
+def test_a_run_that_is_ended_at_once_writes_that_nothing_was_measured(tmp_path):
+    done = ended(tmp_path, signal.SIGINT, "at once", "alone")
+    assert done.returncode == -signal.SIGINT
+    assert values(tmp_path) == {}
+    assert about(tmp_path)["not measured"] == "half, last"
