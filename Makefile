@@ -45,7 +45,6 @@ bench: .venv/peers
 	@for program in redis-server postgresql libbcprov-java default-jdk-headless wrk nginx-light procps; do \
 		bash .ci/components $$program || echo "no comparison with $$program" >&2; done
 	$(RUN) benchmarks run
-	@echo "benchmarks/results/report.html"
 
 mutants: .venv/installed
 	$(RUN) tests.mutants

@@ -101,6 +101,7 @@ def say(kept: Kept) -> None:
             print(f"FAILED: {one.name}: {one.failed}", file=sys.stderr)
     if kept.unreached:
         print(f"{', '.join(kept.unreached)}: {UNREACHED}", file=sys.stderr)
+    print(kept.folder / "report.html")
 
 
 def compare(old: Path, new: Path) -> None:

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from benchmarks.cores import TIED
+from benchmarks.cores import TIED, cores
 from benchmarks.population import nirs
 from vault.cli import main as main_verb
 
@@ -42,7 +43,7 @@ BOUNDLESS = [
 ]
 BARE = "benchmarks.bare:app"
 ARROW = "application/vnd.apache.arrow.stream"
-SERVER_CORE, LOAD_CORE = "0", "1"
+SERVER_CORE, LOAD_CORE = cores()
 SCRIPT = """
 wrk.method = "POST"
 wrk.headers["Content-Type"] = os.getenv("MEDIA_TYPE")
@@ -172,6 +173,8 @@ class Run:
 def wrk(target: Target, work: Work, seconds: float, folder: Path) -> Run:
     """Load the server at (address, process id); ends the run if an answer is not 2xx, if a
     connection breaks, or if items of the first body fail, which an answer of 200 may name."""
+    if shutil.which("wrk") is None:
+        raise SystemExit("wrk is not installed (Debian: apt-get install wrk)")
     url, pid = target
     script, bodies = folder / "load.lua", folder / f"{work.name.replace(' ', '-')}.txt"
     answered(url, work, work.bodies[0])

@@ -3,6 +3,7 @@
 
 import csv
 import io
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -76,6 +77,8 @@ def _packed(command: tuple[Any, ...]) -> bytes:
 @contextmanager
 def serving(*options: str) -> Iterator[Server]:
     """A server with these options of its command line, and without snapshots."""
+    if shutil.which("redis-server") is None:
+        raise SystemExit("redis-server is not installed (Debian: apt-get install redis-server)")
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]

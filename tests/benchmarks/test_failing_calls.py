@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 import pytest
 
 import jeton
-from benchmarks import fairness, http, sdk
+from benchmarks import fairness, http, redis_server, sdk
 from benchmarks.population import nirs
 from tests.support.components import need_program
 
@@ -82,6 +82,14 @@ def test_connections_that_break_end_the_run(tmp_path):
     work = http.Work("broken", "/", [b"{}"], 1, "")
     with answering_once() as url, pytest.raises(SystemExit, match="the load failed"):
         http.wrk((url, 1), work, 1, tmp_path)
+
+
+def test_a_program_that_is_not_there_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SystemExit, match="apt-get install wrk"):
+        http.wrk(("http://127.0.0.1:1", 1), http.Work("x", "/", [b"{}"], 1, ""), 1, tmp_path)
+    with pytest.raises(SystemExit, match="apt-get install redis-server"), redis_server.serving():
+        pass
 
 
 def test_batches_that_are_refused_are_no_load_beside_small_calls(vault):
