@@ -22,8 +22,9 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 figure { margin: 0; break-inside: avoid } figure svg { width: 100%; height: auto }
 figcaption { font-size: .9em } h2 { margin-top: 2rem }
 th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid var(--line) }
-table { table-layout: fixed } th { width: 11% } th:first-child { width: 38% }
-th:nth-child(2) { width: 13% } th:nth-child(5), th:nth-child(6) { width: 8% }
+table { table-layout: fixed } th { width: 11% } th:first-child { width: 34% }
+th:nth-child(2) { width: 12% } th:nth-child(5), th:nth-child(6) { width: 8% }
+th:last-child { width: 16% }
 .n { text-align: right } .yes { color: var(--good) } .no { color: var(--bad); font-weight: 600 }
 code { font-size: .85em; color: var(--dim) } dt { color: var(--dim) }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem } dd { margin: 0 }
