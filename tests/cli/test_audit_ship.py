@@ -23,6 +23,7 @@ from tests.support.siem import SyslogServer, server_context
 from tests.telemetry.test_metrics import parsed, value
 from vault.audit.shipping import BATCH
 from vault.audit.writer import RecordWriter
+from vault.cli.audit_ship import LAST_SECONDS
 
 pytestmark = pytest.mark.system
 
@@ -279,6 +280,46 @@ def test_it_shows_how_far_it_is_and_ends_when_told_to(
             assert process.wait(10) == 0
         finally:
             process.kill()
+
+
+def test_what_was_written_last_is_sent_before_it_ends(
+    service: Service, authority: Authority, collector: Collector
+) -> None:
+    """It is told to end after the service: a pod that is scaled away may not come back."""
+    write(service, 1)
+    to = f"https://127.0.0.1:{collector.server_port}/"
+    with subprocess.Popen(command(service, to, authority)) as process:
+        try:
+            deadline = time.monotonic() + 20
+            while not (service.folder / "siem").exists():  # it moves once all is confirmed
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            last = write(service, 2 * BATCH // 50)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+    assert list(dict.fromkeys(numbers(collector.events))) == list(range(1, last + 1))
+
+
+@pytest.mark.parametrize("answers", [[503] * 9, None])
+def test_no_receiver_keeps_it_from_its_end(
+    service: Service, authority: Authority, collector: Collector, answers: list[int] | None
+) -> None:
+    write(service, 1)
+    collector.answers, collector.slow = answers or [], 0 if answers else 30
+    to = f"https://127.0.0.1:{collector.server_port}/"
+    with subprocess.Popen(command(service, to, authority)) as process:
+        try:
+            deadline = time.monotonic() + 20
+            while not collector.heads:
+                assert time.monotonic() < deadline
+                time.sleep(0.01)
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(LAST_SECONDS + 5) == 0
+        finally:
+            process.kill()
+    assert not (service.folder / "siem").exists()
 
 
 def test_certificates_are_renewed_while_it_runs(

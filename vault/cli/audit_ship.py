@@ -25,6 +25,8 @@ from vault.telemetry.shipping import ShippingMetrics
 
 TOKEN = "JETON_SIEM_TOKEN"  # noqa: S105 - the name of a variable
 LOOK_SECONDS, LONGEST_WAIT = 1.0, 60.0
+LAST_SECONDS = 5.0
+"""For what is left when it is told to end."""
 LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -88,15 +90,16 @@ def ship(
         cursor = Cursor(cursor_file)
     except (OSError, msgspec.DecodeError) as error:
         raise SetUpError(f"{cursor_file} cannot be used as a cursor") from error
-    # By itself it would not end where it is a container's first process. What is under way then was
-    # not confirmed, and is sent again.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, _told_to_end)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # renewed files are seen without being told of
     if metrics_port is not None:
         _show(metrics, settings.server.host, metrics_port)
     try:
-        _await_record(folder, once=once)
-        _ship(Follower(folder, cursor.after), cursor, receiver, metrics, once=once)
+        try:
+            _await_record(folder, once=once)
+            _ship(Follower(folder, cursor.after), cursor, receiver, metrics, once=once)
+        except _ToldToEnd:
+            _ship_the_rest(folder, Cursor(cursor_file), receiver)
     except msgspec.DecodeError:
         words = "a sealed line is no entry: `jeton audit verify` says which"
         raise SetUpError(words) from None
@@ -104,6 +107,27 @@ def ship(
         raise SetUpError(f"the record or the cursor: {error.strerror}") from error
     finally:
         lock.release()
+
+
+class _ToldToEnd(BaseException):
+    """By SIGTERM, whatever is under way: it was not confirmed, and is sent again."""
+
+
+def _told_to_end(*_: object) -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    raise _ToldToEnd
+
+
+def _ship_the_rest(folder: Path, cursor: Cursor, receiver: Receiver) -> None:
+    """A service that ended just now may not come back: its last entries go, too, if they can."""
+    signal.signal(signal.SIGALRM, lambda *_: sys.exit(0))
+    signal.setitimer(signal.ITIMER_REAL, LAST_SECONDS)
+    follower = Follower(folder, cursor.after)
+    while folder.is_dir() and (batch := follower.read(BATCH)):
+        if (trouble := _try(receiver, batch)) is not None:
+            note(f"Not confirmed, and left for the next start: {trouble}.")
+            return
+        cursor.move(follower.ends)
 
 
 def _show(metrics: ShippingMetrics, host: str, port: int) -> None:
