@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -88,13 +89,15 @@ def rules_of(selectors: Sequence[str]) -> st.SearchStrategy[list[Rule]]:
 
 
 plain = st.text(st.sampled_from("ab12"), max_size=4)
-cells = plain | st.text(st.sampled_from('a1qwzvusyx;"\r\u00e9\u20ac \0'), max_size=3)
+odd = st.text(st.sampled_from('a1qwzvusyx;"\r\n\u00e9\u20ac \0'), max_size=3)
+quoted = (plain | odd).map(lambda text: '"' + text.replace('"', '""') + '"')
+cells = plain | odd | quoted
 cuts = st.lists(st.integers(0, 120), max_size=3)
 
 
 @given(
     rules=rules_of(["#1", "#2", "#4"]),
-    rows=st.lists(st.lists(plain, max_size=5) | st.lists(cells, max_size=5), max_size=12),
+    rows=st.lists(st.lists(plain | quoted, max_size=5) | st.lists(cells, max_size=5), max_size=12),
     ends=st.lists(st.sampled_from(["\n", "\r\n"]), min_size=12, max_size=12),
     encoding=st.sampled_from(["utf-8", "latin-1", "cp1252", "utf-7"]),
     at=cuts,
@@ -137,6 +140,64 @@ async def test_records_of_fixed_width(
         await assert_same(
             lambda: FixedWidthParser(rules, encoding=encoding, length=length), cut(body, at)
         )
+
+
+A, B = rule("#1"), rule("#2", context_selector="#1")
+CSV: list[tuple[str, list[Rule], bytes]] = [
+    ("texts in quotes", [A, B], b'"12";"34"\n5;"67"\n'),
+    ("quotes within quotes", [A, B], b'"1""2";3\n4;5\n'),
+    ("a quote in the middle", [A], b'1;2\na"b";3\n'),
+    ("something after a quote", [A], b'1;2\n"a"b;3\n'),
+    ("rows within quotes", [rule("#2")], b'"a;b\nc";12;x\n"a";13;y\n'),
+    ("a return in the middle", [A], b"1;2\r;3\r\n"),
+    ("a return after a quote", [A], b'"1"\r;2\n'),
+    ("a line end that is answered", [A, B], b"w1;2\n3;4\n"),
+    ("lengths that change places", [A], b"z\n1y\n"),
+    ("a longer text", [A, B], b"1z;2\n3;4\n"),
+    ("a text that needs quotes", [A], b"q1;2\n3;4\n"),
+    ("gaps", [A, B], b";2\n1;3\n\n4\n"),
+    ("gaps beside what needs quotes", [A, B], b";2\nq4;5\n6;7\n"),
+    ("one that fails", [A, B], b"1;2\nx;3\n"),
+    ("one that passes", [replace(A, on_error="pass"), B], b"1;2\n1x;3\n;4\n"),
+    ("a context that is no token", [replace(A, operation="detokenise"), B], b"1;2\n3;4\n"),
+    ("dropped", [replace(A, operation="drop"), B], b'1;2\n"3";4\n'),
+    ("contexts in a circle",
+     [rule("#1", context_selector="#1"), B, rule("#4", context_selector="#2")], b";1;;1\n"),
+    ("leading characters", [replace(A, leading=2)], b"1234\n5\n"),
+    ("not UTF-8", [A, B], b"1;2\n\xff;4\n"),
+]  # fmt: skip
+C = rule("2:3-6")
+FIXED: list[tuple[str, list[Rule], int | None, bytes]] = [
+    ("blanks before what stands there", [rule("2-3"), rule("4-5")], None, b"2  ab\n2a  b\n"),
+    ("padding", [C], None, b"2. 12 .\n2.12  .\n2.  12.\n2.    .\n"),
+    ("types", [C, rule("3:3-6"), rule("3:8-9", context_selector="3-6")], None,
+     b"2.1234.56\n3.1234.56\n4.1234.56\n3.    .56\n"),
+    ("a context of some records", [C, rule("8-9", context_selector="3-6"), rule("11-12")], None,
+     b"2.1234.56.78\n3.1234.56.78\n"),
+    ("a context of another type", [rule("2-3", context_selector="2:5-6")], None, b"112.34\n"),
+    ("columns in common", [rule("1-4"), rule("3-6")], None, b"123456\n    56\n"),
+    ("short records", [C, rule("2:8-9", context_selector="3-6")], None,
+     b"2\r\n2.12\r\n\r\n2.1234.5\n"),
+    ("a type longer than records", [rule("2222:1-2")], 3, b"222222"),
+    ("a line end within a record", [C], 8, b"2.1\n34.."),
+    ("another length", [C], None, b"2.1z  .\n2.zz  .\n2.y111.\n"),
+    ("a return that is answered", [C], None, b"2.s123.\n"),
+    ("dropped", [replace(C, operation="drop")], None, b"2.1234.\n2. 12 .\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rules", "body"), [pytest.param(*of, id=name) for name, *of in CSV])
+async def test_csv(rules: list[Rule], body: bytes) -> None:
+    with small():
+        await assert_same(lambda: CsvParser(rules, delimiter=";", header=False), [body])
+
+
+@pytest.mark.parametrize(
+    ("rules", "length", "body"), [pytest.param(*of, id=name) for name, *of in FIXED]
+)
+async def test_fixed_width(rules: list[Rule], length: int | None, body: bytes) -> None:
+    with small():
+        await assert_same(lambda: FixedWidthParser(rules, length=length), [body])
 
 
 ROWS = b"".join(b"%d,%d,x\r\n" % (10**6 + n, 10**7 + n) for n in range(2_000))

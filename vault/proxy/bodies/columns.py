@@ -23,6 +23,10 @@ _ENCODINGS: Final = {"utf-8", "ascii", "latin-1", "iso-8859-1", "iso-8859-15", "
 _LINE_END: Final = 10
 
 
+class NotPlain(Exception):
+    """These records are to be read one by one."""
+
+
 class Selected(NamedTuple):
     """A rule's column; `context` is the index of its context among the columns, or of those after
     them that no rule selects."""
@@ -56,7 +60,7 @@ class Layout(NamedTuple):
         self, records: bytes, edges: Places, spans: Sequence[Span], apart: Apart
     ) -> Iterator[Piece]:
         """Records in pieces; `edges` are where they begin, and where the last ends. `apart` reads
-        them field by field. Raises UnicodeError."""
+        them field by field. Raises NotPlain."""
         count = len(edges) - 1
         pieces = -(-count * len(self.selected) // _MOST_FIELDS)
         step = -(-count // pieces)
@@ -68,10 +72,22 @@ class Layout(NamedTuple):
             yield piece if empty else _Found(self, piece, cut, apart)
 
 
-def suits(rules: Sequence[Rule], encoding: str) -> bool:
+def suits(selected: Sequence[Selected], encoding: str) -> bool:
     """Whether such rules can be followed in columns."""
     known = encoding.lower().replace("_", "-") in _ENCODINGS
-    return known and bool(rules) and all(rule.leading is None for rule in rules)
+    whole = all(one.rule.leading is None for one in selected)
+    return known and bool(selected) and whole and not _in_circles(selected)
+
+
+def _in_circles(selected: Sequence[Selected]) -> bool:
+    """Whether a column waits for itself; in a record where another is empty it may not."""
+    for one in selected:
+        at = one.context
+        for _ in selected:
+            at = selected[at].context if at is not None and at < len(selected) else None
+        if at is not None:
+            return True
+    return False
 
 
 def are_many(data: bytes, at: int, end: int) -> bool:
@@ -167,9 +183,12 @@ def _texts(block: NDArray[np.uint8], of: tuple[Places, Places], encoding: str) -
     places, stops = of
     fields = block.take(places, mode="clip")  # the last field may end where the records do
     fields[stops] = _LINE_END
-    texts = fields.tobytes().decode(encoding).split("\n")
-    if len(texts) != len(stops) + 1:
-        raise UnicodeError("a line end within a field")
+    try:
+        texts = fields.tobytes().decode(encoding).split("\n")
+    except UnicodeError:
+        raise NotPlain from None
+    if len(texts) != len(stops) + 1:  # there is a line end within one
+        raise NotPlain
     texts.pop()
     return texts
 

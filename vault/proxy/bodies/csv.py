@@ -9,14 +9,12 @@ from collections.abc import Sequence
 from copy import copy
 from functools import cached_property
 
-import numpy as np
-
-from vault.proxy.bodies.columns import LONGEST, Layout, Places, Selected, Span, are_many, suits
+from vault.proxy.bodies.cells import places
+from vault.proxy.bodies.columns import LONGEST, Layout, NotPlain, Selected, are_many, suits
 from vault.proxy.bodies.pieces import DoesNotFit, Field, Limits, Piece, Rule
 from vault.proxy.bodies.window import Window
 
 _BOM = b"\xef\xbb\xbf"
-_LINE_END, _RETURN = b"\n\r"
 _NUMBER = re.compile(r"#([1-9][0-9]{0,3})")
 
 
@@ -110,45 +108,23 @@ class CsvParser:
         return out
 
     def _plain(self, out: list[Piece]) -> None:
-        """Take the rows that come next in columns, where they are many and have no quotes."""
-        window = self._window
-        data, at = window.data, window.at
-        quote = data.find(b'"', at, at + LONGEST)
-        end = data.rfind(b"\n", at, at + LONGEST if quote < 0 else quote) + 1
-        self._tried = max(end, at + 1)
-        if not are_many(data, at, end) or self._layout is None:
+        """Take the rows that come next in columns, where they are many and plain."""
+        window, layout = self._window, self._layout
+        at, until = window.at, min(window.at + LONGEST, len(window.data))
+        self._tried = max(until, at + 1)
+        if layout is None or not are_many(window.data, at, until):
             return
-        rows = data[at:end]
+        data = window.data[at:until]
+        unquoted = any(rule.operation == "drop" for _, rule, _ in self._columns)
         try:
-            pieces = list(self._layout.cut(rows, *self._places(rows), self._one_by_one))
-        except UnicodeError:
+            edges, spans = places(data, self._delimiter[0], self._order, unquoted=unquoted)
+            pieces = list(layout.cut(data, edges, spans, self._one_by_one))
+        except NotPlain:
             return
         if passing := window.take(at):
             out.append(passing)
         out += pieces
-        window.at = window.start = end
-
-    def _places(self, rows: bytes) -> tuple[Places, list[Span]]:
-        """Where rows without quotes begin and end, and the cells of the chosen columns in them;
-        a row that is too short has an empty one at its end. Raises UnicodeError for a return that
-        ends no row."""
-        block = np.frombuffer(rows, np.uint8)
-        marks = np.flatnonzero((block == _LINE_END) | (block == self._delimiter[0]))
-        lasts = np.flatnonzero(block[marks] == _LINE_END)
-        edges = np.append(0, marks[lasts] + 1)
-        firsts = np.append(0, lasts[:-1] + 1)
-        line_ends = marks[lasts]
-        returns = block[line_ends - 1] == _RETURN
-        if np.count_nonzero(block == _RETURN) != np.count_nonzero(returns):
-            raise UnicodeError
-        content_ends = line_ends - returns
-        spans = []
-        for index in self._order:
-            mark = firsts + index
-            ends = np.minimum(marks[np.minimum(mark, lasts)], content_ends)
-            starts = edges[:-1] if index == 0 else marks[np.minimum(mark, lasts + 1) - 1] + 1
-            spans.append(Span(np.minimum(starts, ends), ends))
-        return edges, spans
+        window.at = window.start = self._tried = at + int(edges[-1])
 
     def _read_header(self, found: re.Match[bytes]) -> None:
         self._header = False
@@ -180,20 +156,18 @@ class CsvParser:
 
     @cached_property
     def _layout(self) -> Layout | None:
-        known = len(self._delimiter) == 1 and self._delimiter not in b'"\r\n'
-        if not known or not suits([rule for _, rule, _ in self._columns], self._encoding):
+        if len(self._delimiter) != 1 or self._delimiter in b'"\r\n':
             return None
         own = [index for index, _, _ in self._columns]
         self._order = own + [index for index in self._groups if index not in own]
-        return Layout(
-            [
-                Selected(rule, None if other is None else self._order.index(other))
-                for _, rule, other in self._columns
-            ],
-            self._encoding,
-            special=(b'"', b"\r", self._delimiter),
-            same_length=False,
-        )
+        selected = [
+            Selected(rule, None if other is None else self._order.index(other))
+            for _, rule, other in self._columns
+        ]
+        if not suits(selected, self._encoding):
+            return None
+        special = (b'"', b"\r", self._delimiter)
+        return Layout(selected, self._encoding, special, same_length=False)
 
     def _compile(self) -> re.Pattern[bytes]:
         """Rows that have all columns of the rules, each of these in a group of its own."""

@@ -19,6 +19,7 @@ from vault.proxy.bodies.columns import (
     FEWEST,
     LONGEST,
     Layout,
+    NotPlain,
     Places,
     Selected,
     Span,
@@ -77,8 +78,6 @@ class FixedWidthParser:
     def _layout(self) -> Layout | None:
         """None for rules of which what one selects depends on what another found."""
         rules = self._rules
-        if not suits([rule for _, rule, _ in rules], self._encoding):
-            return None
         if any(b"\r" in prefix or b"\n" in prefix for prefix in self._types):
             return None
         if any(len(prefix) > (self._length or len(prefix)) for prefix in self._types):
@@ -87,7 +86,7 @@ class FixedWidthParser:
             return None
         self._order = [columns for columns, _, _ in rules]
         selected = [Selected(rule, self._context(columns, of)) for columns, rule, of in rules]
-        if any(one.context == _MIXED for one in selected):
+        if any(one.context == _MIXED for one in selected) or not suits(selected, self._encoding):
             return None
         return Layout(selected, self._encoding, special=(b"\r",), same_length=True)
 
@@ -160,7 +159,7 @@ class FixedWidthParser:
         records = data[at:end]
         try:
             pieces = list(self._layout.cut(records, *self._places(records), self._one_by_one))
-        except UnicodeError:
+        except NotPlain:
             return False
         if passing := window.take(at):
             out.append(passing)
@@ -179,19 +178,14 @@ class FixedWidthParser:
             edges = np.arange(0, len(block) + 1, self._length)
             ends = edges[1:]
         begins = edges[:-1]
-        done, spans = begins, []
-        for index, columns in enumerate(self._order):
+        spans = []
+        for columns in self._order:
             starts = np.minimum(begins + columns.first, ends)
             after = np.minimum(begins + columns.end, ends)
             for place, byte in enumerate(columns.prefix):
                 is_type = block.take(begins + place, mode="clip") == byte
                 after = np.where(is_type, after, starts)
-            span = _bare(block, starts, after)
-            if index < len(self._rules):  # those of other types are empty, and in order too
-                starts = np.maximum(span.starts, done)
-                done = np.maximum(span.ends, starts)
-                span = Span(starts, done)
-            spans.append(span)
+            spans.append(_bare(block, starts, after))
         return edges, spans
 
     def _one_by_one(self, records: bytes) -> Sequence[Piece]:
