@@ -307,7 +307,7 @@ def test_no_receiver_keeps_it_from_its_end(
     service: Service, authority: Authority, collector: Collector, answers: list[int] | None
 ) -> None:
     write(service, 1)
-    collector.answers, collector.slow = answers or [], 0 if answers else 30
+    collector.answers, collector.slow = answers or [], 0 if answers else LAST_SECONDS + 3
     to = f"https://127.0.0.1:{collector.server_port}/"
     with subprocess.Popen(command(service, to, authority)) as process:
         try:

@@ -1,4 +1,4 @@
-"""The component that ships the record, laid over production: valid, and what it starts beside a pod
+"""The component that ships the record, as production has it: valid, and what it starts beside a pod
 sends that pod's record to a receiver on TLS that knows it by its certificate."""
 
 import shutil
@@ -38,7 +38,7 @@ spec:
 
 
 def laid_over(folder: Path, url: str) -> Path:
-    """Production with the component, and where its receiver is, as an overlay would say it."""
+    """Production, which has the component, with its receiver where the test has one."""
     shutil.copytree(K8S, folder / "k8s")
     (folder / "where.yaml").write_text(WHERE.replace("HERE", url), "utf-8")
     target = {
@@ -49,9 +49,6 @@ def laid_over(folder: Path, url: str) -> Path:
         "apiVersion": "kustomize.config.k8s.io/v1beta1",
         "kind": "Kustomization",
         "resources": ["k8s/overlays/prod"],
-        "components": ["k8s/components/siem"],
-        "namespace": "jeton",
-        "images": [{"name": "jeton", "newName": "registry.example/jeton", "newTag": "0.1.0"}],
         "patches": [{"target": target, "path": "where.yaml"}],
     }
     (folder / "kustomization.yaml").write_text(yaml.safe_dump(made), "utf-8")

@@ -90,12 +90,12 @@ def ship(
         cursor = Cursor(cursor_file)
     except (OSError, msgspec.DecodeError) as error:
         raise SetUpError(f"{cursor_file} cannot be used as a cursor") from error
-    signal.signal(signal.SIGTERM, _told_to_end)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # renewed files are seen without being told of
     if metrics_port is not None:
         _show(metrics, settings.server.host, metrics_port)
     try:
         try:
+            signal.signal(signal.SIGTERM, _told_to_end)
             _await_record(folder, once=once)
             _ship(Follower(folder, cursor.after), cursor, receiver, metrics, once=once)
         except _ToldToEnd:
