@@ -144,3 +144,13 @@ def test_selectors_that_cannot_be_followed(select: str, jeton: Jeton) -> None:
         result = jeton(*verb, stdin="{}")
         assert result.exit_code == 2
         assert "proxy.routes.people" in result.stderr
+
+
+def test_rows_are_shown_field_by_field_however_many(jeton: Jeton) -> None:
+    rule = 'select = "csv:nir", operation = "tokenise", transformation = "fr-nir"'
+    section = SECTION.replace('select = "json:$.note", operation = "drop"', rule)
+    jeton.config.write_text(jeton.config.read_text() + section)
+    body = "a,nir\n" + f"1,{NIR}\n" * 99 + f"2,{NIR[:-1]}0\n"
+    result = jeton("proxy", "test", "people", "--content-type", "text/csv", stdin=body)
+    assert result.stdout.count("nir\t284************\ttokenise fr-nir") == 99
+    assert result.stdout.count("invalid_value: would block") == 1

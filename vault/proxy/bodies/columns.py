@@ -1,5 +1,6 @@
 """Records in columns: how parsers of rows find and write very many fields at a time."""
 
+import codecs
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
@@ -18,7 +19,7 @@ FEWEST: Final = 16
 """Records that are worth it."""
 _MOST_FIELDS: Final = 2_000
 """Of one piece: as many as a batch holds."""
-_ENCODINGS: Final = {"utf-8", "ascii", "latin-1", "iso-8859-1", "iso-8859-15", "cp1252"}
+_ENCODINGS: Final = {"utf-8", "ascii", "iso8859-1", "iso8859-15", "cp1252"}
 """Those where texts that are parted by line ends are read and written together as one by one."""
 _LINE_END: Final = 10
 
@@ -74,7 +75,7 @@ class Layout(NamedTuple):
 
 def suits(selected: Sequence[Selected], encoding: str) -> bool:
     """Whether such rules can be followed in columns."""
-    known = encoding.lower().replace("_", "-") in _ENCODINGS
+    known = codecs.lookup(encoding).name in _ENCODINGS
     whole = all(one.rule.leading is None for one in selected)
     return known and bool(selected) and whole and not _in_circles(selected)
 
