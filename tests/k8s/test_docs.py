@@ -73,6 +73,12 @@ def cluster(typed: Path) -> Cluster:
     return Cluster(typed / "cluster", applied, secrets)
 
 
+def test_what_the_pods_of_production_mount_of_the_witness_is_there_before_one_is_asked() -> None:
+    """A pod does not start without its secrets, and nothing can be read in it before it did."""
+    text = "\n".join(blocks("docs/kubernetes.md", "bash"))
+    assert text.index("secret jeton-witness ") < text.index("exec jeton-0")
+
+
 def asking(pod: Pod, port: int, ca: Path) -> closing[http.client.HTTPSConnection]:
     tls = ssl.create_default_context(cafile=ca)
     tls.check_hostname = False  # it is for names of the cluster

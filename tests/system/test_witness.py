@@ -116,6 +116,23 @@ def test_both_are_killed_and_nothing_is_lost_or_contradicted(
     assert "refused" not in witness.log.read_text("utf-8")
 
 
+def test_a_service_that_nobody_trusts_yet_waits_and_is_ready_once_its_witness_does(
+    new_service: Callable[[], Service], witness: WitnessProcess
+) -> None:
+    """The first start of all: its record's key is there before a witness can know it."""
+    service = new_service()
+    service.edit(witness.watching(required_within=5.0))
+    with witness:
+        service.launch()
+        public = service.folder / "audit" / "public.pem"
+        until(public.exists)
+        until(lambda: "witness-away" in service.log.read_text("utf-8"))
+        assert service.get("readyz").status == 503
+        witness.trust(public)
+        until(lambda: service.get("readyz").status == 200)
+        service.stop()
+
+
 def test_certificate_authority_and_credential_are_renewed_while_both_run(
     new_service: Callable[[], Service], witness: WitnessProcess, tmp_path: Path
 ) -> None:
