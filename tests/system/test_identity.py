@@ -3,6 +3,7 @@
 Whatever is refused stands in the record by its cause.
 """
 
+import hmac
 import json
 import signal
 import ssl
@@ -96,6 +97,9 @@ def test_tokens_of_a_workload(
     }
     for why, text in bad.items():
         assert ask(service, text) == 401, why
+    signed = joined({"alg": "HS256", "kid": key.kid}, issuer.claims(WORKLOAD, tier="1"))
+    mac = hmac.digest(key.as_pem(private=False), signed.encode(), "sha256")
+    assert ask(service, f"{signed}.{joined(mac)}") == 401, "its public key is no secret"
     assert ask(service, professionals.token(WORKLOAD, tier="1")) == 401
     assert ask(service, "jeton_intake_guess") == 401
 
@@ -110,7 +114,7 @@ def test_tokens_of_a_workload(
     service.stop()
     found = refusals(service)
     assert found.keys() == bad.keys(), "guesses of credentials are not in the record"
-    assert found["token_subject"] == found["token_key"] == 2
+    assert found["token_subject"] == found["token_key"] == found["token_algorithm"] == 2
     assert good not in service.log.read_text()
 
 
