@@ -83,19 +83,17 @@ class Rewriter:
 
 def asked(pieces: Iterable[Piece]) -> list[Asked]:
     """What has to be asked for in pieces."""
-    out: list[Asked] = []
-    for piece in pieces:
-        if isinstance(piece, Field):
-            out.append(piece)
-        elif not isinstance(piece, bytes):
-            out += piece.columns
-    return out
+    found = [piece for piece in pieces if not isinstance(piece, bytes)]
+    fields: list[Asked] = [one for one in found if isinstance(one, Field)]
+    if len(fields) < len(found):
+        fields += [column for one in found if isinstance(one, Columns) for column in one.columns]
+    return fields
 
 
 async def answer(fields: Iterable[Asked], ask: Ask) -> None:
     """Give every field its outcome: those whose context is another's token after that one."""
     left = [field for field in fields if field.outcome is None]
-    if any(isinstance(field.context, Asked) for field in left):
+    if any(isinstance(field.context, Asked) for field in left if field.context):
         left = _with_contexts(left)
     while left:
         # Where each waits for another they go in a circle: then none of them has a context.
@@ -114,7 +112,8 @@ async def _ask_group(
     operation: Operation, transformation: str, group: Sequence[Asked], ask: Ask
 ) -> None:
     fields = [field for field in group if isinstance(field, Field)]
-    columns = [column for column in group if isinstance(column, Column)]
+    mixed = len(fields) < len(group)
+    columns = [column for column in group if isinstance(column, Column)] if mixed else []
     if operation == "drop":
         for field in fields:
             field.outcome = ""
@@ -169,7 +168,9 @@ def _with_contexts(fields: Iterable[Asked]) -> list[Asked]:
 
 def _waits(field: Asked) -> bool:
     other = field.context
-    return isinstance(other, Asked) and _gives_token(other) and other.outcome is None
+    if other is None or not isinstance(other, Asked):
+        return False
+    return _gives_token(other) and other.outcome is None
 
 
 def _gives_token(field: Asked) -> bool:
