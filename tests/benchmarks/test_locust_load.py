@@ -152,7 +152,7 @@ def test_every_kind_of_call_is_made_by_both_ways(target, tmp_path):
 
 def test_a_call_of_the_client_that_fails_is_a_failure(target):
     broken = Target(target | {"JETON_CREDENTIAL": "x"})
-    code, printed = run(broken, *users(2, 2), "SdkTokenise")
+    code, printed = run(broken, *users(2, 4), "SdkTokenise")
     assert code == 1
     assert "Unauthenticated" in printed
     assert target["JETON_CREDENTIAL"] not in printed
@@ -165,9 +165,24 @@ def test_users_without_tokens_are_no_good_run(target, chosen):
     assert code != 0, printed
 
 
+def test_a_run_without_a_call_is_no_good_run(target):
+    code, printed = run(target, *users(1, 1), "--arrivals", "0.00001", "Tokenise")
+    assert code == 1
+    assert "threshold crossed: no call was made" in printed
+
+
+def test_a_page_on_which_nothing_was_run_ends_well(target):
+    port = str(free_port())
+    with locust(target, "--web-host", "127.0.0.1", "--web-port", port, "Tokenise") as process:
+        awaited(lambda: ask(f"http://127.0.0.1:{port}"))
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=30)
+        assert process.returncode == 0
+
+
 def test_a_batch_that_is_not_said_to_be_without_errors_is_a_failure(target):
     with on_uvicorn(BARE) as (url, _):
-        code, printed = run(Target(target | {"JETON_URL": url}), *users(1, 1), "Batches")
+        code, printed = run(Target(target | {"JETON_URL": url}), *users(1, 4), "Batches")
     assert code == 1
     assert "items failed" in printed
 
