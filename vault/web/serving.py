@@ -27,6 +27,7 @@ from vault.web.dispatch import Application
 from vault.web.handshakes import LATEST, Handshake
 from vault.web.server_config import BACKLOG, ServerConfig
 from vault.web.tls import Certificate, Encryption, cause_of
+from vault.web.turning_away import turn_away
 
 Factory = Callable[[], Application]
 """Makes the application of a worker process; it is pickled on its way there."""
@@ -144,7 +145,10 @@ class Server(uvicorn.Server):
 
     async def _accept_the_last(self, sockets: list[socket.socket]) -> None:
         """Who stands in an accept queue is connected, and would lose a request with it: stop
-        listening when nobody does."""
+        listening when nobody does. A worker's parent turns away who comes after, and not where
+        other workers go on."""
+        if self.config.parent is None:
+            turn_away(sockets)
         queues = select.poll()
         for sock in sockets:
             queues.register(sock, select.POLLIN)

@@ -19,6 +19,7 @@ from vault.errors import SetUpError
 from vault.telemetry import log
 from vault.web.server_config import ServerConfig
 from vault.web.serving import Reload, renewed
+from vault.web.turning_away import turn_away
 from vault.web.worker import Worker
 
 PATIENCE: Final = 5.0
@@ -68,6 +69,7 @@ class Workers:
                 self._started()
             self._watch()
         finally:
+            turn_away(self._sockets)
             for sock in self._sockets:  # else callers would queue where nobody serves
                 sock.close()
             log.info("stopping")
