@@ -126,11 +126,12 @@ class Running:
     def wait(self) -> int:
         return self.process.wait(30)
 
-    def said(self, text: bytes) -> None:
-        """Until it has said this on its standard error. Only for a captured service."""
+    def said(self, text: bytes) -> bytes:
+        """Until it has said this on its standard error: the line. Only for a captured service."""
         assert self.process.stderr is not None
         while text not in (line := self.process.stderr.readline()):
             assert line, "it ended without saying so"
+        return line
 
 
 @contextlib.contextmanager
