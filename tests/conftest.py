@@ -1,11 +1,12 @@
 """Fixtures and settings that all tests share."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.proxied import Edge
 from tests.support.redis import Redis
 from tests.support.redis_deployments import Cluster, Replicated, running
 from tests.support.service import Service
@@ -17,6 +18,27 @@ settings.register_profile(
 settings.register_profile("quick", settings.get_profile("default"), max_examples=15)
 settings.register_profile("long", settings.get_profile("default"), max_examples=10_000)
 settings.load_profile("default")
+
+
+LOG_TAIL = 6_000
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failure shows what the services of the test have logged: they may tell why."""
+    report = yield
+    if report.failed:
+        given = getattr(item, "funcargs", {})
+        logs = {one.log for one in given.values() if isinstance(one, Service)}
+        logs |= {one.service.log for one in given.values() if isinstance(one, Edge)}
+        if isinstance(folder := given.get("tmp_path"), Path):
+            logs |= set(folder.rglob("service.log"))
+        for log in sorted(filter(Path.exists, logs)):
+            text = log.read_text("utf-8", "replace")[-LOG_TAIL:]
+            report.sections.append((f"end of {log.parent.name}/{log.name}", text))
+    return report
 
 
 @pytest.fixture(scope="session")
