@@ -199,7 +199,7 @@ def test_callers_who_send_a_byte_at_a_time_take_no_room_for_long(
 def test_whoever_has_shown_the_credential_may_be_slow(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server._Handler, "timeout", 0.4)
+    monkeypatch.setattr(server._Handler, "timeout", 2.0)
     body = b"old 0\n"
     with (
         serving(tmp_path / "w") as one,
@@ -208,7 +208,7 @@ def test_whoever_has_shown_the_credential_may_be_slow(
         head = f"POST {PREFIX}{LOG} HTTP/1.1\r\nAuthorization: Bearer {one.credential}\r\n"
         slow.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode())
         for byte in body:
-            time.sleep(0.15)
+            time.sleep(0.5)
             slow.sendall(bytes([byte]))
         assert b" 200 " in slow.makefile("rb").readline()
 

@@ -16,7 +16,7 @@ PUT = Script("return redis.call('APPEND', KEYS[1], ARGV[1])")
 @dataclass
 class Load:
     """Writes all the time under keys that begin with `prefix`, and what was acknowledged; `gap` is
-    the longest time without."""
+    the longest time without, `asked` when the last of them was sent."""
 
     link: Link
     prefix: str
@@ -24,13 +24,14 @@ class Load:
     sent: int = 0
     gap: float = 0.0
     last: float = 0.0
+    asked: float = 0.0
     refusals: set[str] = field(default_factory=set)
 
     async def run(self) -> None:
         self.last = time.monotonic()
         while True:
             self.sent += 1
-            key = f"{self.prefix}:{self.sent}"
+            key, asked = f"{self.prefix}:{self.sent}", time.monotonic()
             try:
                 await self.link.run(PUT, [key], [self.sent], writes=True)
             except Refusal as refusal:
@@ -39,7 +40,7 @@ class Load:
             else:
                 self.acknowledged[key] = self.sent
                 self.gap = max(self.gap, time.monotonic() - self.last)
-                self.last = time.monotonic()
+                self.last, self.asked = time.monotonic(), asked
 
     async def lost(self) -> int:
         """How many of the acknowledged do not stand there exactly once."""
