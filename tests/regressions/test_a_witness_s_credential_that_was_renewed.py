@@ -1,5 +1,5 @@
-"""The credential of the witness was read as the service started: one that was renewed meanwhile kept
-the witness away until a restart, and where it is required, reveals stopped."""
+"""The credential of the witness was read as the service started: one that was renewed meanwhile
+kept the witness away until a restart, and where it is required, reveals stopped."""
 
 import hashlib
 import time
