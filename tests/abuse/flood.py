@@ -4,7 +4,7 @@
 
 Prints what came of every kind, and exits 1 where a promise was broken: every answer is a
 documented one and comes within a second, the worker's memory is within 10 MB of where it was
-after the first ten thousand, its files are closed, honest callers are answered, and its log holds
+once it was warm, its files are closed, honest callers are answered, and its log holds
 no error.
 """
 
@@ -78,10 +78,10 @@ def run(
     seed: int,
     longest: float = LONGEST,
     verbose: bool = False,
-    memory: int = MOST_MEMORY,
+    warm: int = WARM,
 ) -> list[str]:
     """The promises that were broken; `service` runs, with one worker. `longest`: seconds an
-    answer may take; `memory`: bytes by which it may grow once it is warm."""
+    answer may take; `warm`: requests after which its memory is measured."""
     assert service.process is not None
     pid, began = service.process.pid, time.monotonic()
     files, log = files_at_rest(service), service.log.stat().st_size
@@ -98,12 +98,12 @@ def run(
         return uvloop.run(client.send(part, at_once))
 
     with honest_callers(service):
-        warm = sent(islice(attacks, min(WARM, count // 4)))
+        first = sent(islice(attacks, min(warm, count // 2)))
         before = resident(pid)
         tally = sent(attacks)
         after = resident(pid)
-    broken = warm.broken + tally.broken
-    if after > before + memory:
+    broken = first.broken + tally.broken
+    if after > before + MOST_MEMORY:
         broken.append(f"memory grew from {before / 1e6:.1f} to {after / 1e6:.1f} MB")
     if (left := settled(pid, files)) > files:
         broken.append(f"{left - files} files are still open")
@@ -111,7 +111,7 @@ def run(
         file.seek(log)
         broken += sorted({f"the log says {event}" for event in _errors(file.read())})
     if verbose:
-        _print(tally, warm, before, after, time.monotonic() - began)
+        _print(tally, first, before, after, time.monotonic() - began)
     return broken
 
 

@@ -3,12 +3,12 @@ hid the first from rules and guard, digits in UTF-16 were none, a range brought 
 And what was small and unfolded to much was taken whole, and all others waited meanwhile."""
 
 import gzip
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from tests.support.processes import processor_time
 from tests.support.proxied import Edge
 from tests.support.upstream import Reply, Upstream, upstream
 
@@ -96,20 +96,26 @@ def test_an_answer_to_head_has_no_length(edge: Edge, behind: Upstream) -> None:
 
 
 def test_others_do_not_wait_for_what_unfolds(edge: Edge, behind: Upstream) -> None:
+    """Of the processor's time that it takes: what others take meanwhile says nothing of it."""
+    assert edge.process is not None
+    pid = edge.process.pid
     behind.answers = lambda seen: Reply(200)
     people = [b'{"at":%d,"nir":""}' % number for number in range(60_000)]
     body = gzip.compress(b'{"people":[' + b",".join(people) + b"]}")
     assert len(body) < 256 * 1024
     said = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
+    assert (
+        edge.ask("POST", "/in/a", body, said).status == 200
+    )  # the first makes ready what it needs
     longest = 0.0
     with ThreadPoolExecutor(1) as pool:
-        sent = time.monotonic()
+        began = processor_time(pid)
         large = pool.submit(edge.ask, "POST", "/in/a", body, said)
         while not large.done():
-            began = time.monotonic()
+            before = processor_time(pid)
             edge.ask("GET", "/livez", port=edge.pages)
-            longest = max(longest, time.monotonic() - began)
-        taken = time.monotonic() - sent
+            longest = max(longest, processor_time(pid) - before)
+        taken = processor_time(pid) - began
         assert large.result().status == 200
     assert gzip.decompress(behind.last.body).count(b'"nir":') == 60_000
-    assert longest < taken / 2  # a fifth, where nobody else wants the processor
+    assert longest < taken / 3  # a sixth

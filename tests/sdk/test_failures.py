@@ -174,21 +174,21 @@ def test_a_slow_network_delays_and_a_black_hole_ends_by_the_deadline(
         with client_of(kind, url, credential, timeout=5) as client:
             proxy.delay = 0.2
             token = client.tokenise("fr-nir", NIR)
-        with client_of(kind, url, credential, timeout=0.5) as client:
+        with client_of(kind, url, credential, timeout=3) as client:
             proxy.delay = 0.0
             assert client.tokenise("fr-nir", NIR) == token
             proxy.black_hole = True
             began = time.monotonic()
             with pytest.raises(jeton.NoAnswer):
                 client.tokenise("fr-nir", NIR)
-            assert time.monotonic() - began < 2.0
+            assert time.monotonic() - began < 4.5
             proxy.cut()
             with pytest.raises((jeton.NoAnswer, jeton.Unreachable)):
                 client.tokenise("fr-nir", NIR)
             proxy.heal()
-            until = time.monotonic() + 5  # it is left alone for a second after failures
+            until = time.monotonic() + 10  # it is left alone for a second after failures
             while time.monotonic() < until:
-                with suppress(jeton.Unreachable, jeton.NoAnswer):
+                with suppress(jeton.Unreachable):  # no call that is sent lacks its answer
                     assert client.tokenise("fr-nir", NIR) == token
                     break
                 time.sleep(0.05)

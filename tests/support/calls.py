@@ -9,6 +9,7 @@ import http.client
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -93,6 +94,10 @@ def calling(places: Sequence[Place], call: Call, each: int = 2) -> Iterator[list
         caller.start()
     try:
         yield callers
+        deadline = time.monotonic() + 30
+        while not all(caller.answered or caller.wrong for caller in callers):
+            assert time.monotonic() < deadline, "callers that are never answered"
+            time.sleep(0.02)
     finally:
         for caller in callers:
             caller.stopped.set()

@@ -3,6 +3,7 @@
     with FaultProxy(server.port) as proxy:
         proxy.delay = 0.5           # seconds, each way
         proxy.black_hole = True     # connections are accepted, and nothing arrives
+        proxy.mute()                # what is asked arrives, and no answer does
         proxy.swallow("127.0.0.2")  # the same for those from one address
         proxy.cut()                 # every connection is reset; new ones are refused
         proxy.heal()
@@ -27,6 +28,7 @@ class FaultProxy:
         self.delay = 0.0
         self._target = target
         self._flowing = asyncio.Event()
+        self._answering = asyncio.Event()
         self._of_sources: dict[str, asyncio.Event] = {}
         self._accepting = True
         self._loop = asyncio.new_event_loop()
@@ -59,6 +61,10 @@ class FaultProxy:
         change = self._flowing.clear if swallows else self._flowing.set
         self._loop.call_soon_threadsafe(change)
 
+    def mute(self) -> None:
+        """What is asked arrives, and no answer does."""
+        self._loop.call_soon_threadsafe(self._answering.clear)
+
     def swallow(self, source: str) -> None:
         """Nothing from or to that address arrives any more."""
         self._loop.call_soon_threadsafe(self._flows(source).clear)
@@ -77,6 +83,7 @@ class FaultProxy:
         self.delay = 0.0
         self._accepting = True
         self.black_hole = False
+        self._loop.call_soon_threadsafe(self._answering.set)
         for flowing in self._of_sources.values():
             self._loop.call_soon_threadsafe(flowing.set)
 
@@ -86,12 +93,13 @@ class FaultProxy:
 
     async def _serve(self) -> None:
         self._flowing.set()
+        self._answering.set()
         server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
         self.port = server.sockets[0].getsockname()[1]
         self._listening.set()
         await self._ended.wait()
         server.close()
-        for flowing in (self._flowing, *self._of_sources.values()):
+        for flowing in (self._flowing, self._answering, *self._of_sources.values()):
             flowing.set()
         self._abort()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -116,9 +124,10 @@ class FaultProxy:
             return
         self._open.add(onward)
         try:
-            flows = self._flows(writer.get_extra_info("peername")[0])
+            both = self._flowing, self._flows(writer.get_extra_info("peername")[0])
             await asyncio.gather(
-                self._pump(reader, onward, flows), self._pump(there, writer, flows)
+                self._pump(reader, onward, both),
+                self._pump(there, writer, (*both, self._answering)),
             )
         finally:
             for end in (writer, onward):
@@ -126,7 +135,10 @@ class FaultProxy:
                 self._open.discard(end)
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, flows: asyncio.Event
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        flowing: tuple[asyncio.Event, ...],
     ) -> None:
         """Chunks in order, each as late as the delay says, however many are on their way."""
         loop = asyncio.get_running_loop()
@@ -136,8 +148,8 @@ class FaultProxy:
             while True:
                 due, chunk = await late.get()
                 await asyncio.sleep(max(0.0, due - loop.time()))
-                await self._flowing.wait()
-                await flows.wait()
+                for one in flowing:
+                    await one.wait()
                 if writer.is_closing():
                     return
                 writer.write(chunk)

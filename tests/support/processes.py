@@ -20,6 +20,12 @@ def waited_for_processor(pid: int) -> float:
     return int(Path(f"/proc/{pid}/schedstat").read_text("ascii").split()[1]) / 1e9
 
 
+def processor_time(pid: int) -> float:
+    """Seconds of a processor that its threads have had; those that ended are not counted."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(task.read_text("ascii").split()[0]) for task in tasks) / 1e9
+
+
 def children(pid: int) -> list[int]:
     """Workers of a service: what it started that is not the tracker of multiprocessing."""
     found = []

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from tests.support.fault_proxy import FaultProxy
-from tests.support.redis import Redis
+from tests.support.redis import Redis, eventually
 from tests.support.redis import answers as once_answered
 from vault.errors import Refusal, SetUpError
 from vault.store.redis.link import Link, Script
@@ -21,15 +21,7 @@ pytestmark = pytest.mark.system
 
 ADD = Script("return redis.call('INCRBY', KEYS[1], ARGV[1])")
 READ = Script("return redis.call('GET', KEYS[1])")
-SLOW_ADD = Script(
-    """
-    local function now() local t = redis.call('TIME') return t[1] * 1000 + t[2] / 1000 end
-    local began = now()
-    while now() - began < 200 do end
-    return redis.call('INCRBY', KEYS[1], ARGV[1])
-    """
-)
-SLOW_READ = Script(SLOW_ADD.source.replace("'INCRBY', KEYS[1], ARGV[1]", "'GET', KEYS[1]"))
+READ = Script("return redis.call('GET', KEYS[1])")
 DEADLINE = 0.4
 SLACK = 1.0
 """For a busy machine; far less than a second deadline."""
@@ -192,37 +184,54 @@ async def test_so_many_may_wait_and_no_more(link: Link, proxy: FaultProxy) -> No
     await answers(link)
 
 
-async def test_a_write_that_was_lost_on_the_way_is_not_sent_again(
-    link: Link, proxy: FaultProxy, redis_server: Redis
-) -> None:
-    await link.run(SLOW_ADD, ["{jeton}b"], [1], writes=True)
-    call = asyncio.create_task(link.run(SLOW_ADD, ["{jeton}a"], [1], writes=True))
-    await asyncio.sleep(0.1)  # the script is running
+@pytest.fixture
+async def patient(redis_server: Redis, proxy: FaultProxy) -> AsyncIterator[Link]:
+    """A link whose calls end by what happens, not by their deadline."""
+    redis_server.ask("FLUSHALL")
+    settings = redis_server.settings()
+    through = type(settings)(url=f"redis://127.0.0.1:{proxy.port}", timeout=60, replicas=0)
+    link = await Link.open(through)
+    yield link
+    await link.close()
+
+
+async def lost_on_the_way(
+    proxy: FaultProxy, server: Redis, call: Callable[[], Awaitable[object]]
+) -> object:
+    """What comes of a call whose script has run, and whose answer is lost with its connection."""
+
+    def run() -> int:
+        return int(server.ask("INFO", "commandstats")["cmdstat_evalsha"]["calls"])
+
+    await call()
+    proxy.mute()
+    before = await asyncio.to_thread(run)
+    asked = asyncio.ensure_future(call())
+    await eventually(lambda: run() > before, "the script has run")
     proxy.cut()
     proxy.heal()
+    return await asked
+
+
+async def test_a_write_that_was_lost_on_the_way_is_not_sent_again(
+    patient: Link, proxy: FaultProxy, redis_server: Redis
+) -> None:
     with pytest.raises(Refusal, match="is not known"):
-        await call
-    await answers(link)
-    assert redis_server.ask("GET", "{jeton}a") == b"1"
+        await lost_on_the_way(
+            proxy, redis_server, lambda: patient.run(ADD, ["{jeton}a"], [1], writes=True)
+        )
+    await answers(patient)
+    assert redis_server.ask("GET", "{jeton}a") == b"2"
 
 
 async def test_a_read_that_was_lost_on_the_way_is_sent_once_more(
-    redis_server: Redis, proxy: FaultProxy
+    patient: Link, proxy: FaultProxy, redis_server: Redis
 ) -> None:
-    redis_server.ask("FLUSHALL")
-    settings = redis_server.settings()
-    through = type(settings)(url=f"redis://127.0.0.1:{proxy.port}", timeout=5, replicas=0)
-    link = await Link.open(through)
-    try:
-        redis_server.ask("SET", "{jeton}a", "7")
-        await link.run(SLOW_READ, ["{jeton}a"], [], writes=False)
-        call = asyncio.create_task(link.run(SLOW_READ, ["{jeton}a"], [], writes=False))
-        await asyncio.sleep(0.1)
-        proxy.cut()
-        proxy.heal()
-        assert await call == b"7"
-    finally:
-        await link.close()
+    redis_server.ask("SET", "{jeton}a", "7")
+    read = lost_on_the_way(
+        proxy, redis_server, lambda: patient.run(READ, ["{jeton}a"], [], writes=False)
+    )
+    assert await read == b"7"
 
 
 async def test_a_restarted_server_is_found_again_with_all_that_it_acknowledged(
