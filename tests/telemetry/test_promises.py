@@ -106,11 +106,15 @@ def test_a_service_tells_them_of_itself(new_service: Callable[[], Service]) -> N
         with urllib.request.urlopen(f"{service.url}/metrics", timeout=10) as answer:
             return parsed(answer.read())
 
-    deadline = time.monotonic() + 10
-    while value(scraped(), "charged_items_total", client="reader", budget="tokenise") is None:
+    def is_told(seen: Samples) -> bool:  # each at its own time
+        charged = ("charged_items_total", "tokenise"), ("charged_items_total", "reveal")
+        made = [value(seen, name, client="reader", budget=budget) for name, budget in charged]
+        return None not in made and bool(value(seen, "checkpoint_at_seconds"))
+
+    deadline = time.monotonic() + 60
+    while not is_told(seen := scraped()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    seen = scraped()
     assert value(seen, "charged_items_total", client="reader", budget="reveal") == 1
     assert value(seen, "limit", client="reader", limit="reveal.hour") == 77
     assert value(seen, "leased_items") is not None
