@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from tests.proxy.bodies.reversing import Reversing, cut, parsed, rewritten, rule, shape, texts
 from vault.proxy.bodies.jsonpath import BadPath
-from vault.proxy.bodies.pieces import Field, Limits, Unparsable
+from vault.proxy.bodies.pieces import Field, Limits, Rule, Unparsable
 from vault.proxy.bodies.xml import XmlParser
 
 SPACES = {"c": "urn:hl7-org:v3", "": "urn:hl7-org:v3"}
@@ -120,6 +120,59 @@ async def test_what_comes_out_is_the_edited_tree(body: str, at: list[int]) -> No
         if element.tag == "b" and not len(element) and element.text:
             element.text = element.text.replace(element.text.strip(), element.text.strip()[::-1])
     assert ET.tostring(ET.fromstring(out)) == ET.tostring(tree)
+
+
+EVERYWHERE = rule("//*[@none]/@none")
+"""Selects nothing, but asks something of every element."""
+SOME = [
+    rule("/r/d/c"),
+    rule("//b", context_selector="../a | //c/@k"),
+    rule("//*:e/*:b", context_selector="../../c"),
+    rule("//d[c='12']//a/@k", context_selector="./@k"),
+    rule("/r/e/*/c"),
+    rule("//d//@k"),
+]
+
+
+@given(
+    body=elements,
+    at=st.lists(st.integers(0, 200), max_size=6),
+    rules=st.lists(st.sampled_from(SOME), min_size=1, max_size=3),
+    depth=st.integers(2, 6),
+)
+def test_elements_that_are_not_looked_at_make_no_difference(
+    body: str, at: list[int], rules: list[Rule], depth: int
+) -> None:
+    def found(rules: list[Rule]) -> list[object] | str:
+        try:
+            return shape(parsed(XmlParser(rules, Limits(depth=depth)), cut(raw, at)))
+        except Unparsable as refusal:
+            return refusal.rule
+
+    raw = f"<r><f>{body}</f>{body}{body}</r>".encode()
+    everywhere = found([*rules, EVERYWHERE])
+    plain = found(rules)
+    # What no path leads through may be as deep as it likes, unless all is looked at.
+    assert plain == everywhere or (isinstance(everywhere, str) and "deeper" in everywhere)
+
+
+def test_plain_elements_count_where_paths_lead_through_them() -> None:
+    body = b"<a>" + b"<b>" * 8 + b"<c>1</c>" + b"</b>" * 8 + b"</a>"
+    assert texts(parsed(XmlParser([rule("//c")], Limits(depth=10)), [body])) == ["1"]
+    assert texts(parsed(XmlParser([rule("/a/c")], Limits(depth=2)), [body])) == []
+    with pytest.raises(Unparsable, match="nested deeper than 8"):
+        parsed(XmlParser([rule("//d")], Limits(depth=8)), [body])
+
+
+def test_no_text_looks_like_a_mark_of_the_encoding() -> None:
+    body = '<?xml version="1.0" encoding="iso-8859-1"?><a>\u00ff\u00fe\u00ff</a>'.encode("latin-1")
+    for place in range(len(body)):
+        assert shape(parsed(XmlParser([rule("/b")]), cut(body, [place]))) == [body]
+    for other in ("utf-16", "utf-16-le", "utf-16-be"):
+        wide = " <a>1</a>".encode(other)
+        for place in range(6):
+            with pytest.raises(Unparsable, match="encoding"):
+                parsed(XmlParser([rule("/b")]), cut(wide, range(place)))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ then a scalar is held in a `Slot`.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from vault.proxy.bodies.jsonpath import Test
 from vault.proxy.bodies.pieces import Field, Rule
@@ -98,7 +98,8 @@ class Slot:
     ) -> None:
         """`scopes`: where its context is looked for, one after another."""
         self._options.append((number, rule, conditions, scopes))
-        self._options.sort(key=lambda option: option[0])
+        if len(self._options) > 1:
+            self._options.sort(key=lambda option: option[0])
 
     @property
     def offered(self) -> bool:
@@ -109,11 +110,11 @@ class Slot:
         if self._chosen:
             return True, self._field
         while self._options:
-            verdict = settled(self._options[0][2])
+            _, rule, conditions, _ = self._options[0]
+            verdict = settled(conditions) if conditions else True
             if verdict is None:
                 return False, None
             if verdict:
-                rule = self._options[0][1]
                 self._field = Field(self.text, rule, self.raw, self._encode, dropped=self._dropped)
                 break
             self._options.pop(0)
@@ -245,6 +246,8 @@ def _conditions(way: Way) -> Conditions:
 
 
 def _met(hits: Sequence[Hit], bound: Bound) -> Hits:
+    if not bound:
+        return cast("Hits", hits)  # rules without conditions, and nobody to be told
     found: list[tuple[Goal, Conditions]] = []
     for goal, at in hits:
         conditions = tuple([bound[one] for one in at]) if at else ()

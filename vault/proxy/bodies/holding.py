@@ -23,10 +23,12 @@ class Holding:
 
     def add(self, what: Slot | bytes) -> None:
         """Raises TooMuchHeld."""
-        if isinstance(what, bytes) and not self._held:
-            if what:
-                self.out.append(what)
-            return
+        if not self._held:
+            piece = what if isinstance(what, bytes) else what.resolve()
+            if piece is not None:
+                if piece:
+                    self.out.append(piece)
+                return
         self._held.append(what)
         self._size += len(what if isinstance(what, bytes) else what.raw)
         if self._size > self._limit:

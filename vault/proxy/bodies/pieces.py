@@ -85,11 +85,14 @@ class Field:
         context: "str | Field | None" = None,
         dropped: bytes = b"",
     ) -> None:
-        self.text = text[: rule.leading]
+        self.text = text
         self.rule = rule
         self.raw = raw
-        rest = text[len(self.text) :]
-        self.encode = (lambda new: encode(new + rest)) if rest else encode
+        self.encode = encode
+        if rule.leading is not None:
+            rest = text[rule.leading :]
+            self.text = text[: rule.leading]
+            self.encode = lambda new: encode(new + rest)
         self.context = context if context is not None else rule.context
         self.dropped = dropped
         self.outcome: str | ItemError | None = None

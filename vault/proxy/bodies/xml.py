@@ -6,16 +6,16 @@ CDATA mark within it goes when it is replaced.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
+from vault.proxy.bodies.elements import ANY, Kind, XmlPlan
 from vault.proxy.bodies.follow import Follower, Hits, Place, Slot
 from vault.proxy.bodies.holding import Holding, TooMuchHeld
 from vault.proxy.bodies.pieces import DoesNotFit, Limits, Piece, Rule, Unparsable
-from vault.proxy.bodies.ways import Plan
-from vault.proxy.bodies.window import SMALL
+from vault.proxy.bodies.window import Window
 from vault.proxy.bodies.xpath import TEXT, compile_xpath
 
 _ATTRIBUTE = re.compile(rb"[ \t\r\n]([^\s=/<>\"']+)[ \t\r\n]*=[ \t\r\n]*(?:\"([^\"]*)\"|'([^']*)')")
@@ -26,22 +26,26 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _WHITE = b" \t\r\n"
 
 
+Where = tuple[int, int, str]
+"""Begin and end in the window, and the quote around it."""
+
+
 @lru_cache(maxsize=256)
-def _plan(rules: tuple[Rule, ...], namespaces: tuple[tuple[str, str], ...]) -> Plan:
-    return Plan(rules, partial(compile_xpath, namespaces=dict(namespaces)))
+def _plan(rules: tuple[Rule, ...], namespaces: tuple[tuple[str, str], ...]) -> XmlPlan:
+    return XmlPlan(rules, partial(compile_xpath, namespaces=dict(namespaces)))
 
 
-class _Element:
-    """An open element that a path may lead through."""
+class _Text:
+    """The text of an open element, which is asked for."""
 
-    __slots__ = ("inner", "mixed", "place", "said")
+    __slots__ = ("mixed", "said", "start")
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.inner: int | None = None
-        """Where its text begins in the body, if that is asked for."""
+    def __init__(self, start: int) -> None:
+        self.start = start
+        """Where it begins in the body."""
         self.said: list[str] = []
         self.mixed = False
+        """Other elements stand in it."""
 
 
 class XmlParser:
@@ -57,16 +61,18 @@ class XmlParser:
     ) -> None:
         """`namespaces`: prefix -> URI, for the selectors alone. Raises BadPath."""
         self._limits = limits or Limits()
-        self._follow = Follower(_plan(tuple(rules), tuple((namespaces or {}).items())))
+        self._plan = _plan(tuple(rules), tuple((namespaces or {}).items()))
+        self._follow = Follower(self._plan)
         self._holding = Holding(self._limits.record)
         self._encoding = "utf-8"
-        self._data = b""  # what has not gone out, from byte `_offset` of the body on
-        self._offset = 0
-        self._unread = b""
-        self._needs = 1
-        self._first = True
-        self._elements = [_Element(self._follow.open_root()[0])]
-        self._dead = 0  # depth below an element that no path leads through
+        self._window = Window(self._limits.token)
+        self._read_until = 0
+        root, _ = self._follow.open_root()
+        self._kinds = [self._plan.kind(root.state)]
+        """Of all that is open."""
+        self._places = [root]
+        """Of all that is open but for plain elements in which nothing else stands yet."""
+        self._texts: list[_Text] = []
         self._expat = self._reader()
         self._hears = False
 
@@ -74,58 +80,61 @@ class XmlParser:
         reader = expat.ParserCreate(namespace_separator=" ")
         reader.ordered_attributes = True
         reader.buffer_text = True
-        reader.StartElementHandler = self._start
-        reader.EndElementHandler = self._end
+        reader.StartElementHandler, reader.EndElementHandler = self._handlers()
         reader.XmlDeclHandler = self._declared
         reader.StartDoctypeDeclHandler = self._doctype
         if hasattr(reader, "SetReparseDeferralEnabled"):
-            reader.SetReparseDeferralEnabled(False)  # `feed` itself waits for enough
+            reader.SetReparseDeferralEnabled(False)  # the window itself waits for enough
         return reader
 
     def feed(self, chunk: bytes) -> Sequence[Piece]:
-        self._unread += chunk
-        if len(self._unread) < self._needs:
+        window = self._window
+        if not window.add(chunk):
             return []
         self._read(last=False)
         self._let_go()
-        waiting = len(self._data)
-        if waiting > self._limits.token:
+        window.forget()
+        if len(window.data) > self._limits.token:
             raise self._broken(f"a token longer than {self._limits.token} bytes")
-        self._needs = waiting // 4 if waiting > SMALL else 1
+        window.stuck("a token")
         return self._holding.taken()
 
     def close(self) -> Sequence[Piece]:
-        if self._first and not self._unread:
+        window = self._window
+        window.join()
+        if not window.offset and not window.data:
             return []
         self._read(last=True)
         self._follow.close_root()
-        self._pass(len(self._data))
+        self._pass(len(window.data))
         self._holding.drain()
         return self._holding.taken()
 
     def _read(self, *, last: bool) -> None:
-        self._data += self._unread
-        chunk, self._unread = self._unread, b""
-        if self._first and chunk:
-            self._first = False
-        if b"\x00" in self._data[:4] or self._data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        window = self._window
+        data = window.data
+        begins = window.offset < 4  # bytes of one that is cut go out one by one
+        if begins and (b"\x00" in data[:4] or data.startswith((b"\xff\xfe", b"\xfe\xff"))):
             raise Unparsable(_OTHER, 0)
+        fresh = data[self._read_until - window.offset :]
+        self._read_until += len(fresh)
         try:
-            self._expat.Parse(chunk, last)
+            self._expat.Parse(fresh, last)
         except expat.ExpatError as error:
             at = max(self._expat.ErrorByteIndex, 0)
             raise Unparsable(f"XML: {expat.ErrorString(error.code)}", at) from None
 
     def _let_go(self) -> None:
         """Pass all that no field can stand in any more: up to the last tag, which may go on."""
-        open_text = self._elements[-1].inner if not self._dead else None
-        if open_text is not None and not self._elements[-1].mixed:
-            until = open_text - self._offset
+        window = self._window
+        if self._kinds[-1].text and not self._texts[-1].mixed:
+            until = self._texts[-1].start - window.offset
         else:
-            last = self._data.rfind(b"<")
-            read = self._expat.CurrentByteIndex - self._offset  # at least this has been
-            until = len(self._data) if last < 0 else min(max(last, read), len(self._data))
+            last = window.data.rfind(b"<", window.start)
+            read = self._expat.CurrentByteIndex - window.offset  # at least this has been
+            until = len(window.data) if last < 0 else min(max(last, read), len(window.data))
         self._pass(until)
+        window.at = window.start
 
     def _declared(self, _version: str, encoding: str | None, _standalone: int) -> None:
         self._encoding = (encoding or "utf-8").lower()
@@ -135,120 +144,165 @@ class XmlParser:
     def _doctype(self, *_: object) -> None:
         raise self._broken("a DOCTYPE")
 
-    def _start(self, name: str, attributes: Sequence[str]) -> None:
-        if self._dead:
-            self._dead += 1
-            return
-        above = self._elements[-1]
-        above.mixed = True
-        follow = self._follow
-        place, hits = follow.enter(above.place, follow.way(above.place, name))
+    def _handlers(self) -> tuple[Callable[[str, Sequence[str]], None], Callable[[str], None]]:
+        """Called for every element; what they look at is at hand, and plain ones end here."""
+        kinds, places, depth = self._kinds, self._places, self._limits.depth
+        enter, leave, refuse = self._enter, self._leave, self._too_deep
+
+        def start(name: str, attributes: Sequence[str]) -> None:
+            above = kinds[-1]
+            below = above.below
+            if (
+                below is None
+                or name in above.names
+                or (above.locals and name.rpartition(" ")[2] in above.locals)
+            ):
+                enter(name, attributes)
+                return
+            if len(kinds) > depth:
+                refuse(below)
+            kinds.append(below)
+
+        def end(_name: str) -> None:
+            kind = kinds.pop()
+            if len(kinds) < len(places):
+                leave(kind)
+
+        return start, end
+
+    def _enter(self, name: str, attributes: Sequence[str]) -> None:
+        follow, above = self._follow, self._kinds[-1]
+        if len(self._places) < len(self._kinds):
+            self._find_places()
+        if above.below is None and above.plain is not None:
+            above.below = self._plan.kind(above.plain)
+        if above.text:
+            self._texts[-1].mixed = True
+        place = self._places[-1]
+        place, hits = follow.enter(place, follow.way(place, name))
         for goal, _ in hits:
             if isinstance(goal, tuple):
                 goal[0].saw(goal[1], None)
-        state = place.state
-        if not state.threads:
-            self._dead = 1
-            return
-        if len(self._elements) > self._limits.depth:
-            raise self._broken(f"nested deeper than {self._limits.depth}")
-        element = _Element(place)
-        self._elements.append(element)
-        if TEXT in state.names and follow.leaf(place, TEXT):
-            element.inner = self._offset + self._tag().end()
-        if attributes:
-            self._attributes(element, attributes)
-        self._hear(element)
+        kind = self._plan.kind(place.state)
+        if len(self._kinds) > self._limits.depth:
+            self._too_deep(kind)
+        self._kinds.append(kind)
+        if kind.live:
+            self._places.append(place)
+            self._look(kind, attributes)
 
-    def _hear(self, element: _Element) -> None:
-        """The text that comes now is that of `element`."""
-        if element.inner is not None:
-            self._expat.CharacterDataHandler = element.said.append
+    def _find_places(self) -> None:
+        """Something else stands in the plain elements that are open."""
+        follow, places = self._follow, self._places
+        while len(places) < len(self._kinds):
+            place, _ = follow.enter(places[-1], follow.way(places[-1], ANY))
+            places.append(place)
+
+    def _look(self, kind: Kind, attributes: Sequence[str]) -> None:
+        """At a start tag."""
+        if attributes and kind.attributes:
+            self._attributes(kind, attributes)
+        if kind.text:
+            self._texts.append(_Text(self._window.offset + self._tag().end()))
+        self._hear(kind)
+
+    def _too_deep(self, kind: Kind) -> None:
+        if kind.live:
+            raise self._broken(f"nested deeper than {self._limits.depth}")
+
+    def _hear(self, kind: Kind) -> None:
+        """The text that comes now is that of an element of this kind."""
+        if kind.text:
+            self._expat.CharacterDataHandler = self._texts[-1].said.append
         elif self._hears:
             self._expat.CharacterDataHandler = None
-        self._hears = element.inner is not None
+        self._hears = kind.text
 
-    def _attributes(self, element: _Element, attributes: Sequence[str]) -> None:
-        pairs = list(zip(attributes[::2], attributes[1::2], strict=True))
-        asked = [self._follow.leaf(element.place, "@" + name) for name, _ in pairs]
-        if not any(asked):
-            return
-        tag = self._tag()
+    def _attributes(self, kind: Kind, attributes: Sequence[str]) -> None:
+        for at in range(0, len(attributes), 2):
+            name = "@" + attributes[at]
+            if name in kind.attributes:
+                hits = self._follow.leaf(self._places[-1], name)
+                where = partial(self._attribute, at // 2, len(attributes) // 2)
+                self._leaf(hits, attributes[at + 1], where)
+
+    def _attribute(self, number: int, of: int) -> Where:
         found = [
             one
-            for one in _ATTRIBUTE.finditer(self._data, *tag.span())
+            for one in _ATTRIBUTE.finditer(self._window.data, *self._tag().span())
             if one[1] != b"xmlns" and not one[1].startswith(b"xmlns:")
         ]
-        base = self._offset
-        for (_, value), hits, one in zip(pairs, asked, found, strict=True):
-            if hits:
-                group = 2 if one[2] is not None else 3
-                span = (base + one.start(group), base + one.end(group))
-                self._leaf(hits, value, span, '"' if group == 2 else "'")
+        if len(found) != of:
+            raise self._broken("attributes that are not where they should be")
+        group = 2 if found[number][2] is not None else 3
+        return *found[number].span(group), '"' if group == 2 else "'"
 
     def _tag(self) -> re.Match[bytes]:
         """The start tag that is being read."""
-        tag = _TAG.match(self._data, self._expat.CurrentByteIndex - self._offset)
+        window = self._window
+        tag = _TAG.match(window.data, self._expat.CurrentByteIndex - window.offset)
         if tag is None:
             raise self._broken("a start tag that is not where it should be")
         return tag
 
-    def _end(self, _name: str) -> None:
-        if self._dead:
-            self._dead -= 1
-            return
-        element = self._elements[-1]
-        if element.inner is not None:
-            self._text(element)
-        self._elements.pop()
-        closed = element.place.close()
-        self._hear(self._elements[-1])
-        if closed:
+    def _leave(self, kind: Kind) -> None:
+        if kind.text:
+            self._text(self._texts.pop())
+        place = self._places.pop()
+        self._hear(self._kinds[-1])
+        if place.close():
             self._holding.drain()
 
-    def _text(self, element: _Element) -> None:
-        said = "".join(element.said)
-        hits = self._follow.leaf(element.place, TEXT)
-        start, end = element.inner or 0, self._expat.CurrentByteIndex
-        if element.mixed:
+    def _text(self, text: _Text) -> None:
+        said = "".join(text.said).strip(" \t\r\n")
+        if text.mixed:
             if said.strip():
                 raise self._broken("text beside elements where a text is asked for")
             return
-        raw = self._data[start - self._offset : max(start, end) - self._offset]
-        start += len(raw) - len(raw.lstrip(_WHITE))
-        self._leaf(hits, said.strip(" \t\r\n"), (start, start + len(raw.strip(_WHITE))), "")
+        where = partial(self._inner, text.start)
+        self._leaf(self._follow.leaf(self._places[-1], TEXT), said, where)
 
-    def _leaf(self, hits: Hits, text: str, span: tuple[int, int], quote: str) -> None:
-        start, end = (place - self._offset for place in span)
-        slot = Slot(text, self._data[start:end], partial(_write, self._encoding, quote))
+    def _inner(self, start: int) -> Where:
+        """What the element that ends holds, without white space around it."""
+        window = self._window
+        start, end = start - window.offset, self._expat.CurrentByteIndex - window.offset
+        raw = window.data[start : max(start, end)]
+        start += len(raw) - len(raw.lstrip(_WHITE))
+        return start, start + len(raw.strip(_WHITE)), ""
+
+    def _leaf(self, hits: Hits, text: str, where: Callable[[], Where]) -> None:
+        """`where` it stands is asked if it may be a field."""
+        slot, start, end = None, 0, 0
         for goal, conditions in hits:
             if isinstance(goal, tuple):
                 goal[0].saw(goal[1], (True, text))
-            elif not text:
                 continue
-            elif isinstance(goal, int):
+            if not text:
+                continue
+            if slot is None:
+                start, end, quote = where()
+                write = partial(_write, self._encoding, quote)
+                slot = Slot(text, self._window.data[start:end], write)
+            if isinstance(goal, int):
                 scopes = self._follow.scopes(goal, self._holder)
                 slot.offer(goal, self._follow.rules[goal], conditions, scopes)
             else:
                 goal.add(slot, conditions)
-        if slot.offered:
+        if slot is not None and slot.offered:
             self._pass(start)
             self._hold(slot)
-            self._data = self._data[len(slot.raw) :]
-            self._offset += len(slot.raw)
+            self._window.take(end)
         self._holding.drain()
 
     def _holder(self, up: int) -> Place | None:
         """The place `up` above the element that holds the leaf."""
-        index = len(self._elements) - 1 - up
-        return self._elements[index].place if index > 0 else None
+        index = len(self._places) - 1 - up
+        return self._places[index] if index > 0 else None
 
     def _pass(self, until: int) -> None:
-        """Let go the first `until` bytes of the data."""
-        if until > 0:
-            self._hold(self._data[:until])
-            self._data = self._data[until:]
-            self._offset += until
+        """Let go what comes before `until` in the window."""
+        if until > self._window.start:
+            self._hold(self._window.take(until))
 
     def _hold(self, what: Slot | bytes) -> None:
         try:
