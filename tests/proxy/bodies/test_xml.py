@@ -206,6 +206,28 @@ def test_depth_and_tokens_have_limits() -> None:
             XmlParser([rule("//a")], Limits(token=100, depth=10)).feed(body)
 
 
+@pytest.mark.parametrize(
+    "form", ["<e%d/>", "<e a%d='1'/>", "<e xmlns='u:%d'/>", "<e xmlns:p%d='u'/>"]
+)
+def test_names_that_differ_have_a_limit(form: str) -> None:
+    def feed(repeated: int) -> None:
+        reader = XmlParser([rule("//nir")])
+        reader.feed(b"<a>")
+        for start in range(0, 80_000, 4_000):
+            names = range(start, start + 4_000)
+            reader.feed("".join(form % (name % repeated) for name in names).encode())
+
+    feed(20_000)
+    with pytest.raises(Unparsable, match="names that differ"):
+        feed(80_000)
+
+
+def test_long_names_take_more_of_the_limit() -> None:
+    long = (b"<e%d%s/>" % (number, b"e" * 1_000_000) for number in range(10))
+    with pytest.raises(Unparsable, match="names that differ"):
+        parsed(XmlParser([rule("//nir")]), [b"<a>", *long])
+
+
 def test_a_document_may_stand_in_an_attribute() -> None:
     body = b"<a><data value='" + b"A" * 3_000_000 + b"'/><b>1</b></a>"
     pieces = parsed(XmlParser([rule("/a/b")]), cut(body, range(0, len(body), 65_536)))

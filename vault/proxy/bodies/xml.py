@@ -8,6 +8,7 @@ CDATA mark within it goes when it is replaced.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache, partial
+from itertools import islice
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
@@ -24,6 +25,10 @@ _ENCODINGS = {"utf-8", "iso-8859-1", "iso-8859-15", "windows-1252", "us-ascii"}
 _OTHER = "an encoding other than UTF-8, ISO-8859-1, ISO-8859-15, windows-1252 and US-ASCII"
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _WHITE = b" \t\r\n"
+MOST_FOR_NAMES = 8 << 20
+"""Bytes: expat keeps every name, and a document that makes them up would fill memory."""
+A_NAME = 160
+"""What one takes besides its own bytes."""
 
 
 Where = tuple[int, int, str]
@@ -73,14 +78,19 @@ class XmlParser:
         self._places = [root]
         """Of all that is open but for plain elements in which nothing else stands yet."""
         self._texts: list[_Text] = []
+        self._names: dict[str, str] = {}
+        """All that differ so far: expat keeps them too."""
+        self._counted = 0
+        self._room = MOST_FOR_NAMES
         self._expat = self._reader()
         self._hears = False
 
     def _reader(self) -> expat.XMLParserType:
-        reader = expat.ParserCreate(namespace_separator=" ")
+        reader = expat.ParserCreate(namespace_separator=" ", intern=self._names)
         reader.ordered_attributes = True
         reader.buffer_text = True
         reader.StartElementHandler, reader.EndElementHandler = self._handlers()
+        reader.StartNamespaceDeclHandler = lambda *_: None  # so that these are among the names
         reader.XmlDeclHandler = self._declared
         reader.StartDoctypeDeclHandler = self._doctype
         if hasattr(reader, "SetReparseDeferralEnabled"):
@@ -123,6 +133,15 @@ class XmlParser:
         except expat.ExpatError as error:
             at = max(self._expat.ErrorByteIndex, 0)
             raise Unparsable(f"XML: {expat.ErrorString(error.code)}", at) from None
+        if len(self._names) > self._counted:
+            self._count_names()
+
+    def _count_names(self) -> None:
+        fresh = list(islice(reversed(self._names), len(self._names) - self._counted))
+        self._counted += len(fresh)
+        self._room -= len(fresh) * A_NAME + sum(len(name) for name in fresh if name)
+        if self._room < 0:
+            raise self._broken(f"names that differ take more than {MOST_FOR_NAMES} bytes")
 
     def _let_go(self) -> None:
         """Pass all that no field can stand in any more: up to the last tag, which may go on."""
