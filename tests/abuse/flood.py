@@ -78,10 +78,10 @@ def run(
     seed: int,
     longest: float = LONGEST,
     verbose: bool = False,
-    warm: int = WARM,
+    memory: int = MOST_MEMORY,
 ) -> list[str]:
     """The promises that were broken; `service` runs, with one worker. `longest`: seconds an
-    answer may take; `warm`: requests after which its memory is measured."""
+    answer may take; `memory`: bytes by which it may grow once it is warm."""
     assert service.process is not None
     pid, began = service.process.pid, time.monotonic()
     files, log = files_at_rest(service), service.log.stat().st_size
@@ -98,12 +98,12 @@ def run(
         return uvloop.run(client.send(part, at_once))
 
     with honest_callers(service):
-        first = sent(islice(attacks, min(warm, count // 2)))
+        first = sent(islice(attacks, min(WARM, count // 4)))
         before = resident(pid)
         tally = sent(attacks)
         after = resident(pid)
     broken = first.broken + tally.broken
-    if after > before + MOST_MEMORY:
+    if after > before + memory:
         broken.append(f"memory grew from {before / 1e6:.1f} to {after / 1e6:.1f} MB")
     if (left := settled(pid, files)) > files:
         broken.append(f"{left - files} files are still open")

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -27,12 +28,12 @@ SECONDS = 60.0
 class House:
     """A service over its addresses; with TLS on the network's, and always with a socket."""
 
-    def __init__(self, service: Service, authority: Authority | None) -> None:
+    def __init__(self, service: Service, authority: Authority | None, run: Path) -> None:
         self.service = service
-        self.socket = service.folder / "jeton.sock"
+        self.socket = run / "jeton.sock"
         self.authority = authority
         self.pair: Pair | None = None
-        settings = '[server]\nsocket = "jeton.sock"\n'
+        settings = f'[server]\nsocket = "{self.socket}"\n'
         if authority is not None:
             settings += 'tls_certificate = "tls.crt"\ntls_key = "tls.key"\n'
             self.pair = self.put(authority.issue("first"))
@@ -121,8 +122,10 @@ def house(
     service = new_service()
     for name in ("steady", "revoked"):
         service.add_client(name, ["tokenise:fr-nir", "detokenise:fr-nir:care"])
-    yield House(service, Authority.create(tmp_path) if request.param == "tls" else None)
-    service.kill()
+    authority = Authority.create(tmp_path) if request.param == "tls" else None
+    with tempfile.TemporaryDirectory(dir="/tmp") as run:  # the path of a socket has to be short
+        yield House(service, authority, Path(run))
+        service.kill()
 
 
 @pytest.mark.parametrize("workers", [1, 2])
