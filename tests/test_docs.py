@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.components import need_module, need_program
-from tests.support.service import Service, free_port
+from tests.support.ports import free_port
+from tests.support.service import Service
 from tests.support.snippets import ROOT, blocks, run_bash
 
 pytestmark = pytest.mark.system

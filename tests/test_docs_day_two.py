@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.components import need_program
-from tests.support.service import free_port
+from tests.support.ports import free_port
 from tests.support.snippets import ROOT, blocks, run_bash
 
 pytestmark = pytest.mark.system

@@ -11,8 +11,8 @@ import pytest
 
 from jeton.testing import Service, serve
 from tests.support.components import need_module, need_program
+from tests.support.ports import free_port
 from tests.support.pytest_run import run_in
-from tests.support.service import free_port
 from tests.support.snippets import ROOT, blocks, run_bash
 
 pytestmark = pytest.mark.system

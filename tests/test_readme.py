@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.components import need_program
-from tests.support.service import free_port
+from tests.support.ports import free_port
 from tests.support.snippets import blocks, run_bash
 
 pytestmark = pytest.mark.system
@@ -24,7 +24,7 @@ def test_the_transcript(number: int, tmp_path: Path) -> None:
             steps.append((line[2:], []))
         else:
             steps[-1][1].append(line)
-    port = free_port()
+    port = free_port(100, 101)
     script = "".join(f"{command}\necho '{MARK}'\n" for command, _ in steps)
     for verb in ("serve", "dev"):
         script = script.replace(f"jeton {verb}", f"jeton {verb} --port {port}")

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.service import JETON, Service, free_port, jeton
+from tests.support.ports import free_port
+from tests.support.service import JETON, Service, jeton
 from tests.support.thief import House, Thief, add_client
 
 pytestmark = [pytest.mark.breach, pytest.mark.system]

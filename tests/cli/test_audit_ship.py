@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 from tests.support.certificates import Authority, Pair
+from tests.support.ports import free_port
 from tests.support.records import fill
-from tests.support.service import JETON, Service, free_port
+from tests.support.service import JETON, Service
 from tests.support.siem import SyslogServer, server_context
 from tests.telemetry.test_metrics import parsed, value
 from vault.audit.shipping import BATCH

@@ -15,7 +15,8 @@ from click.testing import Result
 
 from tests.cli.conftest import VALUE, Jeton
 from tests.support.components import need_program
-from tests.support.service import Service, free_port
+from tests.support.ports import free_port
+from tests.support.service import Service
 from vault.cli.dev import SAMPLE
 from vault.config import Server, load
 from vault.errors import SetUpError
@@ -139,7 +140,7 @@ def developing(folder: Path, port: int) -> Iterator["subprocess.Popen[str]"]:
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_dev_prints_lines_that_work_and_leaves_nothing(tmp_path: Path, end: signal.Signals) -> None:
     need_program("curl")
-    with developing(tmp_path, free_port()) as process:
+    with developing(tmp_path, free_port(100, 101)) as process:
         assert process.stdout is not None
         lines = []
         while not lines or "/claims" not in lines[-1]:

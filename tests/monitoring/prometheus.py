@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 
 from tests.support.components import need_program
-from tests.support.service import free_port
+from tests.support.ports import free_port
 
 
 class Prometheus:

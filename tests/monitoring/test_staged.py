@@ -25,10 +25,11 @@ from benchmarks.population import nirs
 from tests.monitoring.prometheus import Prometheus
 from tests.monitoring.rules import PLAIN, alerts, queries
 from tests.support.components import need_program
+from tests.support.ports import free_port
 from tests.support.proxied import Edge
 from tests.support.redis import Redis
 from tests.support.redis_services import on_redis
-from tests.support.service import JETON, Service, free_port, jeton
+from tests.support.service import JETON, Service, jeton
 from tests.support.upstream import upstream
 from tests.support.witnesses import WitnessProcess
 

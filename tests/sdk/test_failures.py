@@ -15,7 +15,8 @@ import pytest
 
 import jeton
 from tests.support.fault_proxy import FaultProxy
-from tests.support.service import Service, free_port
+from tests.support.ports import free_port
+from tests.support.service import Service
 from tests.support.stub import KINDS, Respond, behind, client_of, dead_url, hang_up, send, serving
 
 pytestmark = pytest.mark.system

@@ -17,7 +17,7 @@ from typing import Literal
 from tests.support.components import need_program
 from tests.support.kubernetes import port_of
 from tests.support.pods import Pod
-from tests.support.redis import quiet_port
+from tests.support.ports import free_port
 
 HEARSAY = 1.0
 """Seconds until it hears that a pod is being deleted."""
@@ -33,7 +33,7 @@ class Balancer:
     mode: Literal["http", "tcp"] = "http"
     """Of calls, as an ingress does, or of connections, as a Service does: then callers keep theirs
     to a pod, and see its certificate."""
-    port: int = field(default_factory=quiet_port)
+    port: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
 
     def __enter__(self) -> "Balancer":

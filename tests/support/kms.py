@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.components import need_module
-from tests.support.service import free_port
+from tests.support.ports import free_port
 
 START_SECONDS = 60.0
 REGION = "eu-west-3"

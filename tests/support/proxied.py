@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.support.service import JETON, READY_SECONDS, STOP_SECONDS, Service, free_port
+from tests.support.ports import free_port
+from tests.support.service import JETON, READY_SECONDS, STOP_SECONDS, Service
 
 GRANTS = (
     "tokenise:fr-nir",

@@ -11,9 +11,7 @@ Whole deployments are in `redis_deployments`; `tests/conftest.py` offers them as
 
 import asyncio
 import os
-import random
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -25,6 +23,7 @@ from typing import Any
 import redis
 
 from tests.support.components import need_program
+from tests.support.ports import free_port
 from vault.config import StoreSettings
 from vault.errors import Refusal
 
@@ -69,15 +68,6 @@ def users() -> dict[str, str]:
     }
 
 
-def quiet_port() -> int:
-    """A free port below those of outgoing connections, which could else take it meanwhile."""
-    while True:
-        port = random.randrange(12_000, 32_000)
-        with socket.socket() as listener, suppress(OSError):
-            listener.bind(("127.0.0.1", port))
-            return port
-
-
 @dataclass
 class Redis:
     """One server process; `config` has its lines beyond `DURABLE`."""
@@ -90,7 +80,7 @@ class Redis:
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.port = self.port or quiet_port()
+        self.port = self.port or free_port()
 
     @property
     def with_users(self) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 
 from redis.exceptions import ResponseError
 
+from tests.support.ports import free_port
 from tests.support.redis import (
     CLIENT,
     PASSWORD,
@@ -21,7 +22,6 @@ from tests.support.redis import (
     VARIABLE,
     WATCHER,
     Redis,
-    quiet_port,
     until,
     users,
 )
@@ -80,7 +80,7 @@ class Replicated:
         return self
 
     def _start_sentinels(self) -> None:
-        known = [(quiet_port(), secrets.token_hex(20)) for _ in range(3)]
+        known = [(free_port(), secrets.token_hex(20)) for _ in range(3)]
         for number, (port, me) in enumerate(known):
             lines = [f"monitor {SERVICE} 127.0.0.1 {self.servers[0].port} 2"]
             lines += [f"down-after-milliseconds {SERVICE} {DOWN_AFTER}"]
@@ -173,7 +173,7 @@ class Cluster:
     names: list[str] = field(default_factory=list)
 
     def start(self) -> "Cluster":
-        buses = [quiet_port() for _ in range(6)]
+        buses = [free_port() for _ in range(6)]
         self.names = [secrets.token_hex(20) for _ in range(6)]
         for number, bus in enumerate(buses):
             config = {

@@ -14,7 +14,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -27,6 +26,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.support.calls import Place
+from tests.support.ports import free_port
 
 JETON = (sys.executable, "-m", "vault")
 READY_SECONDS = 60.0
@@ -55,12 +55,6 @@ def jeton(*arguments: str, environment: Mapping[str, str] | None = None, stdin: 
     )
     assert done.returncode == 0, f"jeton {arguments[0]}: exit {done.returncode}\n{done.stderr}"
     return done.stdout
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @dataclass

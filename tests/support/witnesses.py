@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.service import free_port
+from tests.support.ports import free_port
 from vault.witness import logs
 
 START_SECONDS = 30.0

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.ports import free_port
 from tests.support.proxied import Edge
-from tests.support.service import free_port
 from tests.support.upstream import Process, Reply, Seen, upstream
 
 pytestmark = pytest.mark.system

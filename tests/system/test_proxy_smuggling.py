@@ -15,8 +15,8 @@ import pytest
 
 from tests.smuggling.corpus import BAD, GOOD, INNER, Case, corpus
 from tests.support.components import need_program
+from tests.support.ports import free_port
 from tests.support.proxied import Edge
-from tests.support.service import free_port
 from tests.support.upstream import Reply, Upstream, upstream
 
 pytestmark = pytest.mark.system

@@ -12,8 +12,8 @@ import pytest
 
 from tests.support.callers import caller, showing
 from tests.support.certificates import Authority, Pair, serial_of
+from tests.support.ports import free_port
 from tests.support.proxied import Answer, Edge
-from tests.support.service import free_port
 from tests.support.upstream import Reply, Seen, Upstream, echo, upstream
 
 pytestmark = pytest.mark.system

@@ -18,8 +18,8 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from tests.support.certificates import encrypted
+from tests.support.ports import free_port
 from tests.support.proxied import Edge
-from tests.support.service import free_port
 
 pytestmark = pytest.mark.system
 

@@ -24,7 +24,8 @@ from selenium.webdriver.support.expected_conditions import (
 from selenium.webdriver.support.wait import WebDriverWait
 
 from tests.support.components import need_program
-from tests.support.service import JETON, Service, free_port
+from tests.support.ports import free_port
+from tests.support.service import JETON, Service
 from tests.support.snippets import ROOT, blocks, run_bash
 
 pytestmark = pytest.mark.system

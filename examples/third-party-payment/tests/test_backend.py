@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from jeton.testing import Service
+from tests.support.ports import free_port
 
 pytestmark = pytest.mark.system
 
@@ -48,12 +49,6 @@ class Backend:
     def orders(self) -> list[Any]:
         orders = self.folder / "orders.txt"
         return [json.loads(line) for line in orders.open()] if orders.exists() else []
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def await_port(port: int, process: "subprocess.Popen[bytes]") -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.fault_proxy import FaultProxy
 from tests.support.kms import Failing, Kms, environment_of, kms_server
-from tests.support.service import free_port
+from tests.support.ports import free_port
 from vault.crypto.kek import open_kek
 from vault.crypto.keks import aws_kms
 from vault.errors import SetUpError

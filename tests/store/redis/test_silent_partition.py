@@ -17,7 +17,8 @@ import pytest
 
 from tests.store.redis.load import Load
 from tests.support.fault_proxy import FaultProxy
-from tests.support.redis import Redis, eventually, quiet_port, until
+from tests.support.ports import free_port
+from tests.support.redis import Redis, eventually, until
 from tests.support.redis_deployments import DOWN_AFTER, HASTE, SERVICE
 from vault.config import StoreSettings
 from vault.store.redis.fence import UNHEARD
@@ -72,7 +73,7 @@ def divided(tmp_path: Path) -> Iterator[Divided]:
     with ExitStack() as stack:
         servers, doors = [], []
         for number, source in enumerate(("127.0.0.1", NEAR, FAR)):
-            door = FaultProxy(port := quiet_port())
+            door = FaultProxy(port := free_port())
             doors.append(stack.enter_context(door))
             config = {
                 "min-replicas-to-write": "1",
