@@ -1,5 +1,6 @@
 """XML: offsets are right wherever chunks are cut, and an independent parser sees the edit."""
 
+import tracemalloc
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -156,6 +157,14 @@ def test_elements_that_are_not_looked_at_make_no_difference(
     assert plain == everywhere or (isinstance(everywhere, str) and "deeper" in everywhere)
 
 
+def test_each_plain_element_has_contexts_of_its_own() -> None:
+    born = rule("//b", context_selector="../a")
+    body = b"<r><d><a>1</a></d><d><b>2</b></d><d><e><b>3</b></e><a>4</a><b>5</b></d></r>"
+    pieces = parsed(XmlParser([born]), [body])
+    found = [(piece.text, piece.context) for piece in pieces if isinstance(piece, Field)]
+    assert found == [("2", None), ("3", None), ("5", "4")]
+
+
 def test_plain_elements_count_where_paths_lead_through_them() -> None:
     body = b"<a>" + b"<b>" * 8 + b"<c>1</c>" + b"</b>" * 8 + b"</a>"
     assert texts(parsed(XmlParser([rule("//c")], Limits(depth=10)), [body])) == ["1"]
@@ -226,6 +235,19 @@ def test_long_names_take_more_of_the_limit() -> None:
     long = (b"<e%d%s/>" % (number, b"e" * 1_000_000) for number in range(10))
     with pytest.raises(Unparsable, match="names that differ"):
         parsed(XmlParser([rule("//nir")]), [b"<a>", *long])
+
+
+def test_text_beside_elements_is_refused_at_once_and_not_gathered() -> None:
+    reader = XmlParser([rule("/a")])
+    reader.feed(b"<a>")
+    tracemalloc.start()
+    for _ in range(100):
+        reader.feed(b"<b/>" + b" " * 100_000)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held < 1_000_000
+    with pytest.raises(Unparsable, match="text beside"):
+        reader.feed(b"1")
 
 
 def test_a_document_may_stand_in_an_attribute() -> None:

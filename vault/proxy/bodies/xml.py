@@ -146,6 +146,9 @@ class XmlParser:
     def _let_go(self) -> None:
         """Pass all that no field can stand in any more: up to the last tag, which may go on."""
         window = self._window
+        for text in self._texts:
+            if text.mixed:
+                self._nothing_beside(text)
         if self._kinds[-1].text and not self._texts[-1].mixed:
             until = self._texts[-1].start - window.offset
         else:
@@ -273,13 +276,17 @@ class XmlParser:
             self._holding.drain()
 
     def _text(self, text: _Text) -> None:
-        said = "".join(text.said).strip(" \t\r\n")
         if text.mixed:
-            if said.strip():
-                raise self._broken("text beside elements where a text is asked for")
+            self._nothing_beside(text)
             return
+        said = "".join(text.said).strip(" \t\r\n")
         where = partial(self._inner, text.start)
         self._leaf(self._follow.leaf(self._places[-1], TEXT), said, where)
+
+    def _nothing_beside(self, text: _Text) -> None:
+        if "".join(text.said).strip():
+            raise self._broken("text beside elements where a text is asked for")
+        text.said.clear()
 
     def _inner(self, start: int) -> Where:
         """What the element that ends holds, without white space around it."""
