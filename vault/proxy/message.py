@@ -4,6 +4,7 @@ large for that in batches as it passes."""
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from vault.proxy.bodies.json import JsonParser
 from vault.proxy.bodies.pieces import Parser, Piece
 from vault.proxy.bodies.rewrite import Ask, Asked, Rewriter, answer, asked, put_back
 from vault.proxy.encodings import Decoder, Encoder, encoder
@@ -42,10 +43,7 @@ class Message:
     async def whole(self, parser: Parser, body: Iterable[bytes]) -> bytes:
         """Rewrite the head, and a body that is all there, in one batch. Raises Unparsable,
         Blocked, and Refusal; nothing was asked for a body that cannot be parsed."""
-        pieces: list[Piece] = []
-        for chunk in body:
-            pieces += parser.feed(chunk)
-        pieces += parser.close()
+        pieces = _pieces(parser, body)
         fields = asked(pieces)
         for field in fields:
             self._lend(field)
@@ -61,6 +59,15 @@ class Message:
         """The way of a body that is still coming; the head is rewritten before."""
         lending = _Lending(parser, self._lend) if self._rules.borrowed else parser
         return Streaming(Rewriter(lending, self._ask), coding, self.guard)
+
+
+def _pieces(parser: Parser, body: Iterable[bytes]) -> list[Piece]:
+    if isinstance(parser, JsonParser):
+        return [*parser.whole(b"".join(body))]
+    pieces: list[Piece] = []
+    for chunk in body:
+        pieces += parser.feed(chunk)
+    return [*pieces, *parser.close()]
 
 
 class Untouched:
