@@ -218,6 +218,15 @@ class Follower:
         hits = place.state.leaf(name)
         return _met(hits, place.bound) if hits else ()
 
+    def certain(self, hits: Hits) -> Rule | None:
+        """The rule that has a leaf with these goals, if nothing else of the document counts."""
+        if len(hits) != 1:
+            return None
+        goal, conditions = hits[0]
+        if not isinstance(goal, int) or conditions or self._plan.contexts[goal]:
+            return None
+        return self.rules[goal]
+
     def scopes(self, number: int, above: Callable[[int], Place | None]) -> Sequence[Scope]:
         """Where the context of a field that rule `number` selects is looked for, one after
         another; `above` gives the place so many above the one that holds the field."""

@@ -21,6 +21,11 @@ class Holding:
         self._size = 0
         self.out: list[Piece] = []
 
+    @property
+    def empty(self) -> bool:
+        """What comes now may leave at once."""
+        return not self._held
+
     def add(self, what: Slot | bytes) -> None:
         """Raises TooMuchHeld."""
         if not self._held:

@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape
 from vault.proxy.bodies.elements import ANY, Kind, XmlPlan
 from vault.proxy.bodies.follow import Follower, Hits, Place, Slot
 from vault.proxy.bodies.holding import Holding, TooMuchHeld
-from vault.proxy.bodies.pieces import DoesNotFit, Limits, Piece, Rule, Unparsable
+from vault.proxy.bodies.pieces import DoesNotFit, Field, Limits, Piece, Rule, Unparsable
 from vault.proxy.bodies.window import Window
 from vault.proxy.bodies.xpath import TEXT, compile_xpath
 
@@ -31,8 +31,8 @@ A_NAME = 160
 """What one takes besides its own bytes."""
 
 
-Where = tuple[int, int, str]
-"""Begin and end in the window, and the quote around it."""
+Where = tuple[int, int, Callable[[str], bytes]]
+"""Begin and end in the window, and how another text is written there."""
 
 
 @lru_cache(maxsize=256)
@@ -256,8 +256,8 @@ class XmlParser:
         ]
         if len(found) != of:
             raise self._broken("attributes that are not where they should be")
-        group = 2 if found[number][2] is not None else 3
-        return *found[number].span(group), '"' if group == 2 else "'"
+        group, quote = (2, '"') if found[number][2] is not None else (3, "'")
+        return *found[number].span(group), partial(_write, self._encoding, quote)
 
     def _tag(self) -> re.Match[bytes]:
         """The start tag that is being read."""
@@ -294,11 +294,17 @@ class XmlParser:
         start, end = start - window.offset, self._expat.CurrentByteIndex - window.offset
         raw = window.data[start : max(start, end)]
         start += len(raw) - len(raw.lstrip(_WHITE))
-        return start, start + len(raw.strip(_WHITE)), ""
+        return start, start + len(raw.strip(_WHITE)), partial(_write, self._encoding, "")
 
     def _leaf(self, hits: Hits, text: str, where: Callable[[], Where]) -> None:
         """`where` it stands is asked if it may be a field."""
-        slot, start, end = None, 0, 0
+        certain = self._follow.certain(hits) if text and self._holding.empty else None
+        if certain is not None:
+            start, end, write = where()
+            self._pass(start)
+            self._holding.out.append(Field(text, certain, self._window.take(end), write))
+            return
+        slot, end = None, 0
         for goal, conditions in hits:
             if isinstance(goal, tuple):
                 goal[0].saw(goal[1], (True, text))
@@ -306,8 +312,7 @@ class XmlParser:
             if not text:
                 continue
             if slot is None:
-                start, end, quote = where()
-                write = partial(_write, self._encoding, quote)
+                start, end, write = where()
                 slot = Slot(text, self._window.data[start:end], write)
             if isinstance(goal, int):
                 scopes = self._follow.scopes(goal, self._holder)
@@ -315,7 +320,7 @@ class XmlParser:
             else:
                 goal.add(slot, conditions)
         if slot is not None and slot.offered:
-            self._pass(start)
+            self._pass(end - len(slot.raw))
             self._hold(slot)
             self._window.take(end)
         self._holding.drain()
