@@ -171,6 +171,17 @@ def test_a_run_without_a_call_is_no_good_run(target):
     assert "threshold crossed: no call was made" in printed
 
 
+def test_the_time_of_a_run_counts_from_its_start(target, tmp_path):
+    """gevent's clock stands while modules are imported: a run on a slow machine ended at once."""
+    slow = tmp_path / "slow.py"
+    slow.write_text("import gevent.monkey\ngevent.monkey.get_original('time', 'sleep')(1.5)\n")
+    stats = ["--json-file", str(tmp_path / "stats")]
+    code, printed = run(target, *users(2, 3), *stats, "Tokenise", file=f"{FILE},{slow}")
+    assert code == 0, printed
+    made = entries(tmp_path / "stats")["tokenise"]
+    assert made["last_request_timestamp"] - made["start_time"] > 2
+
+
 def test_a_page_on_which_nothing_was_run_ends_well(target):
     port = str(free_port())
     with locust(target, "--web-host", "127.0.0.1", "--web-port", port, "Tokenise") as process:
