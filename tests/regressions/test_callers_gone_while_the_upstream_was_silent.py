@@ -28,7 +28,7 @@ def test_what_it_asked_for_is_not_waited_for(half: bool, tmp_path: Path) -> None
     with behind_it() as (port, behind):
         behind.does = does
         edge = Edge.create(tmp_path, port, ROUTE)
-        edge.service.edit(lambda text: text.replace("answer_timeout = 5", "answer_timeout = 60"))
+        edge.service.edit(lambda text: text.replace("answer_timeout = 30", "answer_timeout = 60"))
         with edge.running():
             with socket.create_connection(("127.0.0.1", edge.port), timeout=40) as connection:
                 connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")

@@ -67,7 +67,7 @@ class Edge:
         port, pages = free_port(), free_port()
         section = (
             f"[proxy]\nport = {pages}\n{proxy}\n[proxy.listeners.main]\nport = {port}\n"
-            f'[proxy.upstreams.main]\nurls = ["http://127.0.0.1:{upstream}"]\nanswer_timeout = 5\n'
+            f'[proxy.upstreams.main]\nurls = ["http://127.0.0.1:{upstream}"]\nanswer_timeout = 30\n'
         )
         service.edit(lambda text: f"{text}\n{section}\n{routes}\n")
         return cls(service, port, pages)
@@ -118,7 +118,7 @@ class Edge:
         before = len(self.log)
         assert self.process is not None
         self.process.send_signal(signal.SIGHUP)
-        until = time.monotonic() + 15
+        until = time.monotonic() + 60
         while time.monotonic() < until:
             for word in ("reload-failed", '"reloaded"'):
                 if word in self.log[before:]:
@@ -135,7 +135,7 @@ class Edge:
         port: int | None = None,
     ) -> Answer:
         """Raises http.client.IncompleteRead where the answer is broken off."""
-        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", port or self.port, timeout=60)
         try:
             connection.request(method, target, body, dict(headers or {}))  # type: ignore[arg-type]
             answer = connection.getresponse()

@@ -209,7 +209,9 @@ def test_a_reload_closes_old_connections_when_their_last_answer_is_given(tmp_pat
             asking.start()
             assert arrived.wait(10)
             before = time.monotonic()
-            edge.service.edit(lambda text: text.replace("answer_timeout = 5", "answer_timeout = 9"))
+            edge.service.edit(
+                lambda text: text.replace("answer_timeout = 30", "answer_timeout = 29")
+            )
             assert edge.reloaded() == '"reloaded"'
             going_on.set()
             asking.join(10)
