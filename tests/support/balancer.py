@@ -11,7 +11,9 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Literal
 
 from tests.support.components import need_program
@@ -35,6 +37,12 @@ class Balancer:
     to a pod, and see its certificate."""
     port: int = field(default_factory=free_port)
     process: "subprocess.Popen[bytes] | None" = None
+    _run: "TemporaryDirectory[str]" = field(default_factory=partial(TemporaryDirectory, dir="/tmp"))
+
+    @property
+    def control(self) -> Path:
+        """A socket's path has to be short, whoever runs the test."""
+        return Path(self._run.name) / "control"
 
     def __enter__(self) -> "Balancer":
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -44,9 +52,8 @@ class Balancer:
             self.process = subprocess.Popen(
                 [need_program("haproxy"), "-db", "-f", str(file)], stdout=log, stderr=log
             )
-        deadline = time.monotonic() + 20
-        control = self.folder / "control"
-        while not (control.exists() and all(self.is_up(pod) for pod in self.pods)):
+        deadline = time.monotonic() + 60
+        while not (self.control.exists() and all(self.is_up(pod) for pod in self.pods)):
             assert self.process.poll() is None, (self.folder / "haproxy.log").read_text()
             assert time.monotonic() < deadline, "HAProxy finds no pod ready"
             time.sleep(0.05)
@@ -56,6 +63,7 @@ class Balancer:
         assert self.process is not None
         self.process.kill()
         self.process.wait(20)
+        self._run.cleanup()
 
     def delete(self, pod: Pod) -> None:
         """The pod is told to end, and a moment later no new call goes there."""
@@ -88,7 +96,7 @@ class Balancer:
 
     def _ask(self, command: str) -> str:
         with socket.socket(socket.AF_UNIX) as control:
-            control.connect(str(self.folder / "control"))
+            control.connect(str(self.control))
             control.sendall(f"{command}\n".encode())
             return b"".join(iter(lambda: control.recv(65_536), b"")).decode().strip()
 
@@ -105,7 +113,7 @@ class Balancer:
             tls = f"check-ssl {verified}"
         return f"""
 global
-    stats socket {self.folder}/control level admin
+    stats socket {self.control} level admin
     maxconn 4000
     log stdout format raw local0
 defaults
