@@ -119,7 +119,7 @@ def test_who_comes_back_while_the_service_ends_is_answered_or_finds_it_closed(
 
 
 def test_a_request_on_an_idle_connection_is_answered_while_the_service_ends() -> None:
-    with running({"shutdown_timeout": 25.0}) as service:
+    with running({"shutdown_timeout": 60.0}) as service:
         connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
         call(connection).read()
         service.process.send_signal(signal.SIGTERM)
@@ -134,7 +134,7 @@ def test_a_request_on_an_idle_connection_is_answered_while_the_service_ends() ->
 
 
 def test_the_end_is_bounded_and_late_answers_are_problems() -> None:
-    with running({"shutdown_timeout": 1.0}) as service:
+    with running({"shutdown_timeout": 3.0}) as service:
         idle = socket.create_connection(("127.0.0.1", service.port), 10)
         half = socket.create_connection(("127.0.0.1", service.port), 10)
         half.sendall(b"GET /li")
