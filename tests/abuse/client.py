@@ -22,9 +22,6 @@ LONGEST: Final = 1.0
 """Seconds that an answer may take, where nobody is slow on purpose."""
 PATIENCE: Final = 15.0
 TICK: Final = 0.02
-STALL: Final = 0.5
-"""Seconds that the machine gave to nobody here, from which on a closed connection says nothing."""
-TRIES: Final = 3
 DRIBBLE: Final = 0.1
 _LENGTH = re.compile(rb"\r\ncontent-length: (\d+)\r\n", re.IGNORECASE)
 _CODE = re.compile(rb'"code":"([a-z_]+)"')
@@ -168,34 +165,23 @@ class Client:
 
     async def _attack(self, lane: _Lane, attack: Attack, tally: Tally) -> _Lane:
         """The lane for the next one."""
-        for _ in range(TRIES):
-            lane = await self._connected(lane)
-            began, stalled = monotonic(), self._stalled
-            answer = await self._sent(lane, attack)
-            lost = self._stalled - stalled
-            if answer is not None or attack.manner is Manner.VANISH or lost < STALL:
-                break
-            # It was given up as one that did not come, by a service that had no time to read it.
-        tally.note(attack, answer, monotonic() - began - lost)
+        if lane.transport is None or lane.transport.is_closing():
+            lane = _Lane()
+            loop = asyncio.get_running_loop()
+            await loop.create_connection(lambda: lane, "127.0.0.1", self.port)
+        transport = lane.transport
+        assert transport is not None
+        began, stalled = monotonic(), self._stalled
+        transport.write(attack.sent)
+        answer = None
+        if attack.manner is Manner.DRIBBLE:
+            answer = await _dribble(lane)
+        elif attack.manner is not Manner.VANISH:
+            answer = await lane.answer()
+        seconds = monotonic() - began - (self._stalled - stalled)
+        tally.note(attack, answer, seconds)
         is_good = answer is not None and not answer.is_last and attack.manner is Manner.KEEP
         return lane if is_good else self._left(lane)
-
-    async def _connected(self, lane: _Lane) -> _Lane:
-        if lane.transport is not None and not lane.transport.is_closing():
-            return lane
-        fresh = _Lane()
-        loop = asyncio.get_running_loop()
-        await loop.create_connection(lambda: fresh, "127.0.0.1", self.port)
-        return fresh
-
-    async def _sent(self, lane: _Lane, attack: Attack) -> Answer | None:
-        """What comes of it."""
-        if lane.transport is None:
-            return None
-        lane.transport.write(attack.sent)
-        if attack.manner is Manner.DRIBBLE:
-            return await _dribble(lane)
-        return None if attack.manner is Manner.VANISH else await lane.answer()
 
     @staticmethod
     def _left(lane: _Lane) -> _Lane:

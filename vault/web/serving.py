@@ -1,6 +1,7 @@
 """Serves an application: runs, reloads, and ends without losing a request."""
 
 import asyncio
+import math
 import os
 import select
 import signal
@@ -11,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import chain, islice
 from types import FrameType
-from typing import cast
+from typing import Final, cast
 from weakref import WeakSet
 
 import uvicorn
@@ -28,6 +29,10 @@ from vault.web.handshakes import LATEST, Handshake
 from vault.web.server_config import BACKLOG, ServerConfig
 from vault.web.tls import Certificate, Encryption, cause_of
 from vault.web.turning_away import turn_away
+
+LATE: Final = 1.0
+"""Seconds since connections were last looked at (as a rule it is half a one) that tell of a process
+that stood still."""
 
 Factory = Callable[[], Application]
 """Makes the application of a worker process; it is pickled on its way there."""
@@ -62,6 +67,8 @@ class Server(uvicorn.Server):
         self._reload = reload
         self._started = started
         self._reloading: asyncio.Task[bool] | None = None
+        self._looked = math.inf
+        self._spared = False
         self._accepted: WeakSet[Connection | Handshake] = WeakSet()
         certificate = config.certificate
         self._encryption = None if certificate is None else Encryption(certificate)
@@ -175,7 +182,13 @@ class Server(uvicorn.Server):
         self.should_exit = True
 
     def _expire(self) -> None:
+        """End what is overdue. Where nobody could look for long, what came meanwhile has not been
+        read either, so that once it is not held against those who sent it."""
         now = asyncio.get_running_loop().time()
+        is_late, self._looked = now - self._looked > LATE, now
+        self._spared = is_late and not self._spared
+        if self._spared:
+            return
         for connection in list(self.server_state.connections):
             if isinstance(connection, Connection):
                 connection.expire(now)
