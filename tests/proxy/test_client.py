@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 
-from vault.proxy.client import Address, Unsent
+from vault.proxy.client import Address, Pool, Unsent
 from vault.proxy.upstream import read_strictly
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi"
@@ -46,8 +46,8 @@ class Upstream:
 async def asked(upstream: Upstream) -> AsyncIterator[Address]:
     server = await asyncio.start_server(upstream.serve, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    async with server, aiohttp.TCPConnector() as connector:
-        yield Address(f"http://127.0.0.1:{port}", connector, aiohttp.ClientTimeout(sock_read=10))
+    async with server, Pool() as pool:
+        yield Address(f"http://127.0.0.1:{port}", pool, aiohttp.ClientTimeout(sock_read=10))
 
 
 async def pieces(*some: bytes | Exception) -> AsyncIterator[bytes]:
@@ -110,8 +110,8 @@ async def test_a_body_that_comes_goes_in_chunks_and_its_connection_is_used_again
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server, aiohttp.TCPConnector() as connector:
-        address = Address(url, connector, aiohttp.ClientTimeout(sock_read=10))
+    async with server, Pool() as pool:
+        address = Address(url, pool, aiohttp.ClientTimeout(sock_read=10))
         for _ in range(2):
             answer = await address.ask("POST", b"/", [], pieces(b"four", b"!"))
             assert await answer.content.read() == b"hi"
@@ -182,10 +182,10 @@ async def test_no_value_becomes_a_header_of_its_own() -> None:
 async def test_where_nobody_listens_nothing_was_sent() -> None:
     async with asked(Upstream()) as address:
         pass
-    async with aiohttp.TCPConnector() as connector:
+    async with Pool() as pool:
         url = f"http://{address._host.decode()}"
         with pytest.raises(Unsent):
-            await Address(url, connector, aiohttp.ClientTimeout()).ask("GET", b"/", [], None)
+            await Address(url, pool, aiohttp.ClientTimeout()).ask("GET", b"/", [], None)
 
 
 async def test_a_head_that_is_none() -> None:

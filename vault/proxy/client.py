@@ -7,8 +7,9 @@ parser and its streams are used here without it, and the head goes out as the by
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -32,6 +33,27 @@ class Unsent(Exception):
     """No connection could be had: nothing of the request has left."""
 
 
+class _Protocol(ResponseHandler):
+    """A body that its connection's end ends is not whole where an error was that end (RFC 9112,
+    section 8): aiohttp makes no difference."""
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if exc is not None and self._payload is not None and not self._payload.is_eof():
+            self._payload.set_exception(aiohttp.ClientPayloadError("the answer broke off"))
+            self._parser = None
+        super().connection_lost(exc)
+
+
+class Pool(aiohttp.TCPConnector):
+    """Connections that wait for another request, and the bounds on how many there are."""
+
+    def __init__(self, **settings: Any) -> None:
+        """Raises RuntimeError without a loop."""
+        super().__init__(**settings)
+        handler: type[ResponseHandler] = _Protocol
+        self._factory = partial(handler, loop=self._loop)
+
+
 class Response:
     """The head of an answer, whose body is still to be read from `content`."""
 
@@ -52,6 +74,14 @@ class Response:
         self.content = content
         self.connection = connection
         self._writing = writing
+        if writing is not None:
+            writing.add_done_callback(self._sent)
+
+    def release_at_end(self) -> None:
+        """Let others have the connection as soon as all of the answer is here, whoever still
+        reads it."""
+        if self.status != HTTPStatus.SWITCHING_PROTOCOLS:
+            self.content.on_eof(self.release)
 
     def release(self) -> None:
         """The connection may take another request, if this one has left and been answered."""
@@ -66,19 +96,27 @@ class Response:
             self._writing.cancel()
         self.connection.close()
 
+    def _sent(self, _: "asyncio.Task[None]") -> None:
+        """The answer to a request that broke off here is not whole, whatever ends it. Where the
+        upstream has hung up instead, it is the upstream that says whether its answer is."""
+        protocol = self.connection.protocol
+        if protocol is None or not protocol.is_connected() or self.content.is_eof():
+            return
+        if (error := protocol.exception()) is not None:
+            self.content.set_exception(error)
+            self.close()
+
 
 class Address:
     """Where requests go, through a pool that others may go through too."""
 
-    def __init__(
-        self, url: str, connector: aiohttp.TCPConnector, timeout: aiohttp.ClientTimeout
-    ) -> None:
+    def __init__(self, url: str, pool: Pool, timeout: aiohttp.ClientTimeout) -> None:
         """`url` has no path; of `timeout` those for a connection and for each read are heeded.
         Raises RuntimeError without a loop."""
         parsed = URL(url, encoded=True)
         self._host = (parsed.host_port_subcomponent or "").encode("ascii")
         self._whereto = aiohttp.ClientRequest("GET", parsed, loop=asyncio.get_running_loop())
-        self._connector = connector
+        self._pool = pool
         self._timeout = timeout
 
     async def ask(
@@ -107,12 +145,15 @@ class Address:
             head = self._head(method, target, headers, body)
             if body is None or isinstance(body, bytes):
                 transport.write(head + body if body else head)
-                protocol.start_timeout()
+                if protocol.writing_paused:  # not all of it could be handed over at once
+                    writing = asyncio.create_task(_write(protocol, None, chunked=False))
+                else:
+                    protocol.start_timeout()
             else:
                 transport.write(head)
                 length_told = any(name == b"content-length" for name, _ in headers)
                 writing = asyncio.create_task(_write(protocol, body, chunked=not length_told))
-            answer, content = await _read(protocol)
+            answer, content = await _read(protocol, writing)
         except BaseException:
             if writing is not None:
                 writing.cancel()
@@ -121,10 +162,19 @@ class Address:
         return Response(method, connection, answer, content, writing)
 
     async def _connect(self) -> Connection:
-        try:
-            return await self._connector.connect(self._whereto, [], self._timeout)
-        except (aiohttp.ClientConnectorError, TimeoutError) as error:
-            raise Unsent from error
+        """One on which nothing has come that nobody had asked for: it would be taken for the
+        answer."""
+        while True:
+            try:
+                connection = await self._pool.connect(self._whereto, [], self._timeout)
+            except (aiohttp.ClientConnectorError, TimeoutError) as error:
+                raise Unsent from error
+            protocol = connection.protocol
+            if protocol is None or not protocol.is_connected():
+                return connection
+            if not len(protocol) and protocol.exception() is None:
+                return connection
+            connection.close()
 
     def _await_answer(self, protocol: ResponseHandler, method: str) -> None:
         protocol.set_response_params(
@@ -154,7 +204,9 @@ class Address:
         return head
 
 
-async def _read(protocol: ResponseHandler) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
+async def _read(
+    protocol: ResponseHandler, writing: "asyncio.Task[None] | None"
+) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
     """The answer's head, behind those that only say that it will come."""
     while True:
         try:
@@ -163,23 +215,26 @@ async def _read(protocol: ResponseHandler) -> tuple[RawResponseMessage, aiohttp.
             raise aiohttp.ClientPayloadError("no answer of HTTP") from error
         if head.code >= HTTPStatus.OK or head.code == HTTPStatus.SWITCHING_PROTOCOLS:
             return head, content
-        protocol.start_timeout()
+        if writing is None or writing.done():
+            protocol.start_timeout()
 
 
-async def _write(protocol: ResponseHandler, body: AsyncIterator[bytes], *, chunked: bool) -> None:
-    """Send a body as it comes. Where it breaks off so does the connection: what came of it must
-    not look as if it were all."""
+async def _write(
+    protocol: ResponseHandler, body: AsyncIterator[bytes] | None, *, chunked: bool
+) -> None:
+    """Send a body as it comes, or None: see out what is on its way. Where it breaks off so does
+    the connection: what came of it must not look as if it were all."""
     writer = StreamWriter(protocol, asyncio.get_running_loop())
     if chunked:
         writer.enable_chunking()
     try:
-        async for piece in body:
-            await writer.write(piece)
-        await writer.write_eof()
+        if body is not None:
+            async for piece in body:
+                await writer.write(piece)
+            await writer.write_eof()
+        await writer.drain()
         protocol.start_timeout()
     except Exception as error:  # noqa: BLE001 - told to whom waits for the answer
         if not isinstance(error, OSError):
             error = aiohttp.ClientConnectionError("the request broke off")
         protocol.set_exception(error)
-        if protocol.transport is not None:
-            protocol.transport.close()

@@ -92,6 +92,9 @@ class _Early:
 
     def feed_eof(self) -> None: ...
 
+    def is_eof(self) -> bool:
+        return True
+
     def set_exception(self, *_: object) -> None: ...
 
 

@@ -19,7 +19,7 @@ from yarl import URL
 
 from vault.config import Upstream as Configured
 from vault.errors import Refusal, SetUpError
-from vault.proxy.client import Address, Body, Response, Unsent
+from vault.proxy.client import Address, Body, Pool, Response, Unsent
 from vault.telemetry import log
 from vault.web.headers import Header
 
@@ -48,7 +48,7 @@ class Upstream:
         self._endpoints: list[Endpoint] = []
         self._turn = count()
         self._context = _context(name, configured)
-        self._connector: aiohttp.TCPConnector | None = None
+        self._pool: Pool | None = None
         self._watching: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -59,15 +59,13 @@ class Upstream:
             sock_connect=configured.connect_timeout,
             sock_read=configured.answer_timeout,
         )
-        self._connector = aiohttp.TCPConnector(
+        self._pool = Pool(
             limit=configured.max_connections,
             ssl=self._context or True,
             ttl_dns_cache=10,
             socket_factory=partial(_socket, configured.answer_timeout),
         )
-        self._endpoints = [
-            Endpoint(Address(url, self._connector, timeout)) for url in configured.urls
-        ]
+        self._endpoints = [Endpoint(Address(url, self._pool, timeout)) for url in configured.urls]
         if configured.health is not None:
             self._watching = asyncio.create_task(
                 self._watch(URL(configured.health).raw_path_qs.encode("ascii"))
@@ -78,8 +76,8 @@ class Upstream:
             self._watching.cancel()
             with suppress(asyncio.CancelledError):
                 await self._watching
-        if self._connector is not None:
-            await self._connector.close()
+        if self._pool is not None:
+            await self._pool.close()
 
     async def ask(
         self,
@@ -114,6 +112,7 @@ class Upstream:
                 raise Refusal("upstream_invalid", "the upstream's answer is no HTTP/1.1") from None
             else:
                 _check(answer, switching=switching)
+                answer.release_at_end()
                 return answer
         raise Refusal("upstream_unavailable", "the upstream cannot be reached", 1)
 
