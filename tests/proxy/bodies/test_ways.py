@@ -152,3 +152,15 @@ def test_what_a_sender_thinks_of_is_not_remembered_for_ever() -> None:
     for index in range(1_000):
         counted.way(counted.root.state, index)
     assert len(counted.root.state.ways) <= MOST_WAYS
+
+
+def test_a_context_above_is_found_however_far_a_path_descends() -> None:
+    for path, body in (
+        ("$..a[*]..b", b'{"a":[[{"a":"x","b":"y"}]]}'),
+        ("a..b", b'{"a":{"a":"x","c":{"b":"y"}}}'),
+        ("a..b", b'{"a":{"c":{"a":"x","c":{"b":"y"}}}}'),
+        ("a..b", b'{"a":{"b":"y"},"c":{"a":"z"}}'),
+    ):
+        parser = JsonParser([rule(path, context_selector="@^..a")])
+        (field,) = [one for one in parsed(parser, [body]) if isinstance(one, Field)]
+        assert (field.text, field.context) == ("y", "z" if b"z" in body else "x")

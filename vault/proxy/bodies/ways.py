@@ -222,9 +222,18 @@ class Plan:
                 for thread in threads
                 if isinstance(thread.goal, int)
                 for context in self.contexts[thread.goal]
-                if context.relative and thread.at == len(thread.steps) - 1 - context.up
+                if context.relative and _may_be_above(thread, context.up)
             )
         )
+
+
+def _may_be_above(thread: Thread, up: int) -> bool:
+    """Whether a container with this thread may be so many above one that holds what the thread
+    leads to; where it descends, there may be any number between them."""
+    between = len(thread.steps) - 1 - thread.at
+    return between == up or (
+        between < up and any(step.descendant for step in thread.steps[thread.at :])
+    )
 
 
 def _checks(condition: int, tests: Sequence[Test]) -> list[Thread]:
