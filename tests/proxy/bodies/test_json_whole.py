@@ -1,7 +1,10 @@
 """A document that is read as a tree gives the pieces that its text gives, or is read as a text."""
 
 import json
+import re
+import tomllib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,30 +13,60 @@ from hypothesis import strategies as st
 
 from tests.proxy.bodies.reversing import parsed, rule, shape
 from tests.proxy.bodies.test_ways import NAMES, PATHS
+from vault.proxy.bodies import json_whole
 from vault.proxy.bodies.json import JsonParser, plan
 from vault.proxy.bodies.json_whole import MOST_FIELDS, SMALL, pieces_of
-from vault.proxy.bodies.pieces import Field, Limits, Piece, Rule, Unparsable
+from vault.proxy.bodies.pieces import Field, Limits, Operation, Piece, Rule, Unparsable
 
 DEPTH = Limits().depth
 TEXTS = st.sampled_from(
-    ["x", "y", "1", "", "a", "long", "x,y", "x:y", 'q"', "\\", "é", "\t", "x y"]
+    [
+        "x",
+        "y",
+        "1",
+        "",
+        "a",
+        "long",
+        "x,y",
+        "x:y",
+        'q"',
+        "\\",
+        "é",
+        "\t",
+        "x y",
+        "\U0001f600",
+        "\x7f",
+        "\ud800",
+    ]
 )
-SCALARS = TEXTS | st.sampled_from([1, 1.5, -0.0, True, False, None])
+NUMBERS = st.sampled_from([1, 1.5, -0.0, 2**64, -(10**30), "#1e999", "#1E2", "#1.0", "#-0"])
+"""Those behind a # are spelled so."""
+SCALARS = TEXTS | NUMBERS | st.sampled_from([True, False, None])
 DOCUMENTS = st.recursive(
     SCALARS, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES, inner, max_size=4)
 )
 CONTEXTS = [
     None, "@.d", "@.d | @.c", "$..c", "$[0]", "@^.a", "@.a[?@.b=='x'].c | $.d", "@[?@.a!='y'].b",
     "a[*].b",
+    "@..b", "@^..a", "$..[?@.a=='x'].b", "@[?@.a].b | $..d | a", "$", "$..*", "@.*", "@[*]",
 ]  # fmt: skip
+MORE_PATHS = [
+    *PATHS, "$..[1:3]", "$..*.a", "$..[?@.b==null].a", "$..[?@.b!=false].a", "$..a[*]..b", "a..b",
+    "$..[?@.b==1].a", "$..a[?@.c!='x'].b", "$..[?@.a.b!='x'].c",
+]  # fmt: skip
+OPERATIONS: tuple[Operation, ...] = ("tokenise", "detokenise", "mask", "drop")
 RULES = st.lists(
     st.builds(
-        lambda path, context: rule(path, context_selector=context),
-        st.sampled_from(PATHS),
-        st.sampled_from(CONTEXTS),
+        Rule,
+        st.sampled_from(MORE_PATHS),
+        st.just("t"),
+        st.sampled_from(OPERATIONS),
+        context=st.sampled_from([None, "k"]),
+        context_selector=st.sampled_from(CONTEXTS),
+        leading=st.sampled_from([None, None, 0, 1, 2]),
     ),
     min_size=1,
-    max_size=3,
+    max_size=4,
 )
 SPACES = st.sampled_from([(",", ":"), (", ", ": "), (" ,\n", "\t:  ")])
 
@@ -55,10 +88,31 @@ def usable(rules: Sequence[Rule]) -> bool:
     return True
 
 
-def linked(pieces: Sequence[Piece]) -> list[object]:
-    """Which field each has for its context, where it has one."""
+def said(pieces: Sequence[Piece]) -> list[object]:
+    """Pieces, comparable, with all that is known of a field."""
     fields = [piece for piece in pieces if isinstance(piece, Field)]
-    return [fields.index(f.context) if isinstance(f.context, Field) else f.context for f in fields]
+    told = [
+        (
+            field.rule,
+            field.dropped,
+            field.encode('n"é'),
+            fields.index(field.context) if isinstance(field.context, Field) else field.context,
+        )
+        for field in fields
+    ]
+    return [*shape(pieces), *told]
+
+
+def written(document: Any, spaces: tuple[str, str], *, ascii_alone: bool) -> bytes:
+    text = json.dumps(document, separators=spaces, ensure_ascii=ascii_alone)
+    return re.sub('"#([^"]*)"', r"\1", text).encode(errors="surrogatepass")
+
+
+def check(body: bytes, rules: Sequence[Rule]) -> None:
+    fast, slow = both(body, rules)
+    if fast is not None:
+        assert slow is not None
+        assert said(fast) == said(slow)
 
 
 @given(document=DOCUMENTS, rules=RULES, spaces=SPACES, ascii_alone=st.booleans())
@@ -66,11 +120,65 @@ def test_as_the_text_is_read(
     document: Any, rules: list[Rule], spaces: tuple[str, str], ascii_alone: bool
 ) -> None:
     assume(usable(rules))
-    text = json.dumps(document, separators=spaces, ensure_ascii=ascii_alone)
-    fast, slow = both(text.encode(), rules)
-    assert slow is not None
-    if fast is not None:
-        assert (shape(fast), linked(fast)) == (shape(slow), linked(slow))
+    check(written(document, spaces, ascii_alone=ascii_alone), rules)
+
+
+def fhir(operation: Operation) -> list[Rule]:
+    profile = Path(__file__).parents[3] / "vault/config/profiles/fhir.toml"
+    return [
+        Rule(
+            one["select"].removeprefix("json:"),
+            one["transformation"],
+            operation,
+            context_selector=one.get("context_select", "").removeprefix("json:") or None,
+            on_error=one.get("on_error", "block"),
+            leading=one.get("leading"),
+        )
+        for one in tomllib.loads(profile.read_text("utf-8"))["fields"]
+        if one["select"].startswith("json:")
+    ]
+
+
+SYSTEMS = st.sampled_from([f"urn:oid:1.2.250.1.213.1.4.{n}" for n in (8, 9, 10, 11, 12)])
+NIRS = st.sampled_from(["284057512345672", "184057512345672", "8", "value", "birthDate"])
+DATES = st.sampled_from(["1984-05-01", "1984-05-02T10:00:00Z", "1984", "1984-05", "/birthDate"])
+TIME = st.just("http://hl7.org/fhir/StructureDefinition/patient-birthTime")
+FHIR_SCALARS = SYSTEMS | NIRS | DATES | SCALARS
+
+
+def objects(**members: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.fixed_dictionaries({}, optional=members)
+
+
+IDENTIFIERS = objects(system=SYSTEMS | SCALARS, value=NIRS | SCALARS, use=SCALARS)
+EXTENSIONS = objects(url=TIME | SCALARS, valueDateTime=DATES | SCALARS)
+
+
+def resources(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return objects(
+        identifier=st.lists(IDENTIFIERS, max_size=3) | IDENTIFIERS | inner,
+        birthDate=DATES | inner,
+        _birthDate=objects(extension=st.lists(EXTENSIONS, max_size=2) | EXTENSIONS) | inner,
+        subscriberId=NIRS | inner,
+        path=st.just("/birthDate"),
+        value=FHIR_SCALARS,
+        contained=st.lists(inner, max_size=2),
+        resource=inner,
+    )
+
+
+RESOURCES = resources(st.recursive(FHIR_SCALARS, resources, max_leaves=6))
+
+
+@given(
+    document=RESOURCES | st.lists(RESOURCES, max_size=3),
+    rules=st.sampled_from(OPERATIONS).map(fhir),
+    spaces=SPACES,
+)
+def test_a_profile_in_nested_documents(
+    document: Any, rules: list[Rule], spaces: tuple[str, str]
+) -> None:
+    check(written(document, spaces, ascii_alone=False), rules)
 
 
 TOKENS = [
@@ -82,23 +190,17 @@ TOKENS = [
 @given(tokens=st.lists(st.sampled_from(TOKENS), max_size=14), rules=RULES)
 def test_what_is_no_json_is_not_read(tokens: list[str], rules: list[Rule]) -> None:
     assume(usable(rules))
-    fast, slow = both("".join(tokens).encode(), rules)
-    if fast is not None:
-        assert slow is not None
-        assert (shape(fast), linked(fast)) == (shape(slow), linked(slow))
+    check("".join(tokens).encode(), rules)
 
 
 @given(document=DOCUMENTS, rules=RULES, data=st.data())
 def test_broken_documents_are_not_read(document: Any, rules: list[Rule], data: Any) -> None:
     assume(usable(rules))
-    body = json.dumps(document, ensure_ascii=False).encode()
+    body = written(document, (",", ":"), ascii_alone=False)
     at = data.draw(st.integers(0, len(body)))
     until = data.draw(st.integers(at, min(at + 3, len(body))))
     changed = body[:at] + data.draw(st.binary(max_size=2)) + body[until:]
-    fast, slow = both(changed, rules)
-    if fast is not None:
-        assert slow is not None
-        assert (shape(fast), linked(fast)) == (shape(slow), linked(slow))
+    check(changed, rules)
 
 
 PERSON = [rule("$.ids[?@.of=='n'].nir"), rule("$.born", context_selector="@.ids[?@.of=='n'].nir")]
@@ -163,3 +265,27 @@ def test_what_is_large_is_read_as_a_text() -> None:
     many = [rule("$[*]")]
     assert tree(json.dumps([f"v{n}" for n in range(MOST_FIELDS)]), many) is not None
     assert tree(json.dumps([f"v{n}" for n in range(MOST_FIELDS + 1)]), many) is None
+
+
+@pytest.mark.parametrize("context", ["@..b", "@.b"])
+def test_what_a_text_has_to_read_is_left_to_it_soon(
+    context: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A body of some kilobytes is not gone over for each of its fields."""
+    followed = 0
+    follow = json_whole._follow
+
+    def counted(value: Any, *rest: Any) -> None:
+        nonlocal followed
+        followed += len(value)
+        follow(value, *rest)
+
+    monkeypatch.setattr(json_whole, "_follow", counted)
+    for depth in (MOST_FIELDS, 100):
+        body = f"[{','.join(['1'] * 10_000)}]"
+        for number in range(depth):
+            body = f'{{"a":"v{number}","c":{body}}}'
+        followed = 0
+        deep = tree(body, [rule("$..a", context_selector=context)])
+        assert (deep is not None) == (depth == MOST_FIELDS and context == "@.b")
+        assert followed < 3 * len(body)

@@ -75,8 +75,6 @@ def _is_shallow(body: bytes, document: Any, depth: int) -> bool:
 
 def _parted(body: bytes, fields: Sequence[Field]) -> list[Piece]:
     """Raises _Unsure where one of them cannot be told from what is not selected."""
-    if len(fields) > MOST_FIELDS:
-        raise _Unsure
     alike: dict[bytes, list[Field]] = {}
     for field in fields:
         alike.setdefault(field.raw, []).append(field)
@@ -125,13 +123,18 @@ class _Tree:
                     field = fields[place] = Field(text, rule, raw, write_string, dropped=b"null")
                     if contexts:
                         waiting.append((field, leaf, contexts))
+        if len(fields) > MOST_FIELDS:
+            raise _Unsure
         for field, leaf, contexts in waiting:
             field.context = self._context(leaf, contexts) or field.context
         return [*fields.values()]
 
     def _context(self, leaf: _Leaf, contexts: Iterable[Path]) -> Field | str | None:
-        """What stands where the first of them leads that leads to something."""
+        """What stands where the first of them leads that leads to something. Raises _Unsure for
+        one that descends from the field: of fields in one another each would go over the rest."""
         for path in contexts:
+            if path.relative and any(step.descendant for step in path.steps):
+                raise _Unsure
             above = leaf.above[: len(leaf.above) - path.up]
             if path.relative and not above:
                 continue
@@ -186,6 +189,8 @@ def _reach(
 ) -> None:
     if not isinstance(value, dict | list):
         if at[-1] == len(steps):
+            if len(out) == MOST_FIELDS:
+                raise _Unsure
             out.append(_Leaf(value, key, above))
         return
     inner = [number for number in at if number < len(steps)]
