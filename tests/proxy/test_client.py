@@ -122,10 +122,11 @@ async def test_a_body_that_comes_goes_in_chunks_and_its_connection_is_used_again
     )
 
 
-async def test_a_body_that_breaks_off_does_not_end_well() -> None:
+@pytest.mark.parametrize("error", [KeyError("of ours"), OSError("of ours")], ids=repr)
+async def test_a_body_that_breaks_off_does_not_end_well(error: Exception) -> None:
     upstream = Upstream(b"")
     async with asked(upstream) as address:
-        broken = pieces(b"four", KeyError("of ours"))
+        broken = pieces(b"four", error)
         with pytest.raises(aiohttp.ClientError):
             await address.ask("POST", b"/", [], broken)
         await asyncio.wait_for(upstream.ended.wait(), 10)
@@ -162,11 +163,11 @@ async def test_what_may_be_sent_twice_is_where_the_upstream_hung_up() -> None:
         assert answer.status == 200
         answer.close()
         assert [len(heads) for heads in upstream.heads] == [1, 1]
-    for body in (b"x", None):
+    for method, body in (("POST", b"x"), ("POST", None), ("PUT", pieces(b"x", b"y"))):
         upstream = Upstream(None, OK)
         async with asked(upstream) as address:
             with pytest.raises(aiohttp.ClientError):
-                await address.ask("POST", b"/", [], body)
+                await address.ask(method, b"/", [], body)
             assert [len(heads) for heads in upstream.heads] == [1]
 
 

@@ -143,16 +143,8 @@ class Address:
                 raise aiohttp.ServerDisconnectedError
             self._await_answer(protocol, method)
             head = self._head(method, target, headers, body)
-            if body is None or isinstance(body, bytes):
-                transport.write(head + body if body else head)
-                if protocol.writing_paused:  # not all of it could be handed over at once
-                    writing = asyncio.create_task(_write(protocol, None, chunked=False))
-                else:
-                    protocol.start_timeout()
-            else:
-                transport.write(head)
-                length_told = any(name == b"content-length" for name, _ in headers)
-                writing = asyncio.create_task(_write(protocol, body, chunked=not length_told))
+            chunked = all(name != b"content-length" for name, _ in headers)
+            writing = _begin(protocol, transport, head, body, chunked=chunked)
             answer, content = await _read(protocol, writing)
         except BaseException:
             if writing is not None:
@@ -204,6 +196,25 @@ class Address:
         return head
 
 
+def _begin(
+    protocol: ResponseHandler,
+    transport: asyncio.Transport,
+    head: bytes,
+    body: Body,
+    *,
+    chunked: bool,
+) -> "asyncio.Task[None] | None":
+    """Send a request. None where all of it has been taken at once: the answer's time begins."""
+    if body is not None and not isinstance(body, bytes):
+        transport.write(head)
+        return asyncio.create_task(_write(protocol, body, chunked=chunked))
+    transport.write(head + body if body else head)
+    if protocol.writing_paused:
+        return asyncio.create_task(_write(protocol, None, chunked=False))
+    protocol.start_timeout()
+    return None
+
+
 async def _read(
     protocol: ResponseHandler, writing: "asyncio.Task[None] | None"
 ) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
@@ -235,6 +246,7 @@ async def _write(
         await writer.drain()
         protocol.start_timeout()
     except Exception as error:  # noqa: BLE001 - told to whom waits for the answer
-        if not isinstance(error, OSError):
-            error = aiohttp.ClientConnectionError("the request broke off")
+        if not isinstance(error, aiohttp.ClientError):
+            number = error.errno if isinstance(error, OSError) else None
+            error = aiohttp.ClientOSError(number, "the request broke off")
         protocol.set_exception(error)
