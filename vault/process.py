@@ -10,9 +10,10 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
-from vault.app import Rules, Vault, names_of, open_vault
+from vault.app import Vault, names_of, open_vault
 from vault.config import Settings, load
 from vault.errors import SetUpError
+from vault.rules import Rules
 from vault.telemetry import install, watch
 from vault.telemetry.metrics import FOLDER as METRICS_FOLDER
 from vault.telemetry.metrics import Metrics

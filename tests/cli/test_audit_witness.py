@@ -11,12 +11,12 @@ import pytest
 
 from tests.cli.conftest import Jeton
 from tests.support.records import NOW, disclosure
-from vault.app import Rules
 from vault.audit.checkpoint import FILE, Checkpoints, all_lines
 from vault.audit.entry import Entry
 from vault.audit.writer import RecordWriter
 from vault.config import load
 from vault.crypto.secret import KeyAccess
+from vault.rules import Rules
 from vault.witness import logs
 from vault.witness.cosignature import FILE as COSIGNATURES
 from vault.witness.cosignature import log_of, spell

@@ -20,11 +20,11 @@ from tests.support.pods import Pod
 from tests.support.redis import eventually
 from tests.support.rollout import NAME, Deployment, deployed
 from tests.support.steady_load import PURPOSE, Load
-from vault.app import Rules
 from vault.audit.entry import Receipt
 from vault.audit.verify import verify
 from vault.cli.folders import of_each
 from vault.config import load
+from vault.rules import Rules
 
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from tests.support.records import disclosure
 from vault.access.grants import Access
-from vault.app import Rules
 from vault.config import Client, Grant, Settings
+from vault.rules import Rules
 
 
 def test_a_mask_counts_against_the_reveals_that_are_left() -> None:

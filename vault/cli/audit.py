@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from vault.app import Rules, open_vault, record_host
+from vault.app import open_vault, record_host
 from vault.audit.checkpoint import load_public_key
 from vault.audit.entry import Receipt
 from vault.audit.findings import merged
@@ -28,6 +28,7 @@ from vault.cli.screen import note, print_json
 from vault.cli.witnessed import known_elsewhere, log_name, uncosigned
 from vault.config import Settings, load
 from vault.errors import SetUpError
+from vault.rules import Rules
 from vault.telemetry import Names, install
 
 

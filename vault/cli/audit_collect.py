@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import click
 
-from vault.app import Rules, record_host
+from vault.app import record_host
 from vault.audit.checkpoint import Checkpoints, load_public_key
 from vault.audit.collecting import collect as copy_record
 from vault.audit.entry import CLOSED
@@ -31,6 +31,7 @@ from vault.cli.screen import note, print_json
 from vault.config import Settings, load
 from vault.crypto.secret import KeyAccess
 from vault.errors import SetUpError
+from vault.rules import Rules
 from vault.store import open_store
 from vault.store.base import Mark
 from vault.witness.cosignature import FILE as COSIGNATURES

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import click
 
-from vault.app import Rules
 from vault.cli.behind import edge, offered
 from vault.cli.failure import Wrong
 from vault.cli.group import examples
@@ -16,6 +15,7 @@ from vault.cli.init import create
 from vault.config import Settings, load
 from vault.config.reading import PREFIX, laid_over
 from vault.process import run
+from vault.rules import Rules
 
 BESIDE = 100
 """How far above the service's port the proxy's is."""

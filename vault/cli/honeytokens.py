@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from vault.app import WEBHOOK_KEY, Rules, open_vault
+from vault.app import WEBHOOK_KEY, open_vault
 from vault.cli.failure import Wrong
 from vault.cli.files import PRIVATE, edit, write_new
 from vault.cli.group import Group, examples
@@ -16,6 +16,7 @@ from vault.cli.screen import note, print_json, table
 from vault.config import Settings, load
 from vault.crypto.secret import KeyAccess
 from vault.lifecycle.decoys import Planted, Planter
+from vault.rules import Rules
 from vault.telemetry import Names, install
 
 
