@@ -17,11 +17,8 @@ ROWS: Mapping[str, tuple[str, str | None]] = {
     "fr-nir, batches of *": ("`fr-nir`, batches", "profile-fr-nir"),
     "FF1 of 15 digits, vector": ("FF1 of 15 digits", "profile-ff1"),
     "resident memory once ready": ("memory", None),
-    "pass-through beside *": ("edge proxy", "profile-pass-through"),
     "FHIR Patient *": ("a FHIR Patient", "profile-fhir-patient-rewritten"),
     "body rewriter, json": ("bodies", "profile-body-json"),
-    "body rewriter, csv": ("bodies", "profile-body-csv"),
-    "body rewriter, fixed-width": ("bodies", "profile-body-fixed-width"),
     "body rewriter, xml": ("bodies", "profile-body-xml"),
 }
 """By the name of a figure: how its row on the page begins, and the plot of its profile."""
